@@ -1,109 +1,100 @@
-// Package store fetches and keeps pictures that somebody paid for.
 package store
 
 import (
-	"context"
-	"errors"
+	"cmp"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
+	"sync"
 	"time"
 )
 
-// Picture is one picture in a folder.
+// Picture names one picture of a folder and tells what it is. It is what a
+// caller writes down; the bytes stay in the folder.
 type Picture struct {
 	SHA256        string // of the bytes, 64 hex digits in lower case
-	MIME          string // image/png, image/jpeg or image/webp
+	MIME          string // image/png, image/jpeg or image/webp, by content
 	Width, Height int    // pixels
 	Bytes         int64
 }
 
-// Options of a folder. The zero value is the one to use with the real service.
+// Options of a folder. The zero value is right for the real service.
 type Options struct {
-	// MaxBytes is how much the pictures may take together; 0 means 2 GiB.
+	// MaxBytes is how much the pictures may take together before [Folder.Room]
+	// says no; 0 means 2 GiB.
 	MaxBytes int64
-	// MinFree is how much of the disk stays free; 0 means 512 MiB, negative none.
+	// MinFree is how much of the disk must stay free for [Folder.Room] to say
+	// yes; 0 means 512 MiB, negative means none.
 	MinFree int64
-	// MaxPicture is the longest picture in bytes; 0 means 25 MiB.
+	// MaxPicture is the longest picture in bytes that is fetched; 0 means 25 MiB.
 	MaxPicture int64
-	// AllowHosts names image hosts, each as HOST:PORT, that are exempt from the
-	// checks of scheme, port, name and address.
+	// AllowHosts admits image hosts besides *.aliyuncs.com, each as HOST:PORT.
+	// Exactly that host and port is exempt from the checks of scheme, port, name
+	// and address.
 	AllowHosts []string
-	// AllowCIDRs are address ranges that count as public.
+	// AllowCIDRs are address ranges that count as public, for networks whose VPN
+	// answers every name with an address of its own (198.18.0.0/15).
 	AllowCIDRs []netip.Prefix
-	// Proxy picks the proxy; nil means http.ProxyFromEnvironment.
+	// Proxy picks the proxy of a request; nil means http.ProxyFromEnvironment,
+	// which reads HTTPS_PROXY and NO_PROXY. A proxy looks names up itself, so
+	// only the names are checked then; its own address may be private.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Transport replaces the connection to the image host; nil means the
-	// guarded one.
+	// Transport replaces the way to the image host, for tests and in-process
+	// services; nil means the folder's own. All checks of links and bodies hold
+	// for it too, but it dials for itself: the check of addresses, the proxy and
+	// AllowCIDRs are then not in force.
 	Transport http.RoundTripper
-	// Logger is told what happened to the folder; nil means nobody is.
+	// Logger is told what happens to files; nil means nobody is.
 	Logger *slog.Logger
 }
 
-// Entry is one file of a folder.
-type Entry struct {
-	SHA256, MIME string
-	Bytes        int64
-	Stored       time.Time
+// withDefaults fills in what a zero stands for.
+func (o Options) withDefaults() Options {
+	o.MaxBytes = cmp.Or(o.MaxBytes, 2<<30)
+	o.MinFree = cmp.Or(o.MinFree, 512<<20)
+	o.MaxPicture = cmp.Or(o.MaxPicture, 25<<20)
+	if o.Proxy == nil {
+		o.Proxy = http.ProxyFromEnvironment
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
-// PreviewSize bounds a preview.
-type PreviewSize struct {
-	Side  int // pixels of the longer side; 0 means 512
-	Bytes int // length of the JPEG; 0 means 120,000
+// Folder keeps pictures in one directory. All its methods may be called at the
+// same time, and several processes may share the directory.
+type Folder struct {
+	dir       string // absolute
+	root      *os.Root
+	options   Options
+	links     linkGuard
+	transport http.RoundTripper
+	dialer    *dialer // nil when the transport is the caller's
+	buffers   sync.Pool
+	previews  chan struct{} // one token per preview being made
+
+	usage   sync.Mutex
+	used    int64     // bytes at the last scan
+	scanned time.Time // zero: scan before believing used
+	swept   sync.Map  // export directories that were swept
 }
 
-// Folder keeps pictures.
-type Folder struct{ o Options }
-
-var errSkeleton = errors.New("store: not there yet")
-
-// Open opens the folder dir.
-func Open(dir string, o Options) (*Folder, error) { return &Folder{o: o}, errSkeleton }
-
-// Close frees the folder.
-func (f *Folder) Close() error { return errSkeleton }
-
-// Fetch downloads the picture behind link.
-func (f *Folder) Fetch(ctx context.Context, link string) (Picture, error) {
-	return Picture{}, errSkeleton
+// Close lets go of the directory and of idle connections. Calls under way may
+// fail.
+func (f *Folder) Close() error {
+	if f.dialer != nil {
+		f.transport.(*http.Transport).CloseIdleConnections()
+	}
+	return f.root.Close()
 }
 
-// Open opens p for reading.
-func (f *Folder) Open(p Picture) (*os.File, error) { return nil, errSkeleton }
-
-// Bytes reads p.
-func (f *Folder) Bytes(p Picture) ([]byte, error) { return nil, errSkeleton }
-
-// Has reports whether the folder holds sha.
-func (f *Folder) Has(sha string) bool { return false }
-
-// Room reports whether need more bytes may be kept.
-func (f *Folder) Room(need int64) error { return errSkeleton }
-
-// Used is how many bytes the folder holds.
-func (f *Folder) Used() (int64, error) { return 0, errSkeleton }
-
-// Remove deletes sha.
-func (f *Folder) Remove(sha string) error { return errSkeleton }
-
-// List lists what the folder holds, oldest first.
-func (f *Folder) List() ([]Entry, error) { return nil, errSkeleton }
-
-// Export copies p to dir under name, or a free name beside it.
-func (f *Folder) Export(p Picture, dir, name string) (string, error) { return "", errSkeleton }
-
-// Preview makes a JPEG of p.
-func (f *Folder) Preview(ctx context.Context, p Picture, limit PreviewSize) (jpeg []byte, width, height int, err error) {
-	return nil, 0, 0, errSkeleton
-}
-
-// FileName names a picture for people.
-func FileName(day time.Time, prompt string, n int, mime string) string { return "" }
-
-// DefaultOutputDir is where pictures go for people.
-func DefaultOutputDir(goos, home string, getenv func(string) string, stateDir string) string {
-	return ""
+// buffer lends out 64 KB for streaming; give it back with f.buffers.Put.
+func (f *Folder) buffer() *[64 << 10]byte {
+	if b, ok := f.buffers.Get().(*[64 << 10]byte); ok {
+		return b
+	}
+	return new([64 << 10]byte)
 }

@@ -1,0 +1,2 @@
+// Package store fetches and keeps pictures that somebody paid for.
+package store
