@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"wan-image-mcp/tasks"
+)
+
+// toolClient calls the tools as any MCP client does, within this process.
+type toolClient struct{ mcp *client.Client }
+
+func connect(ctx context.Context, s *server.MCPServer) (*toolClient, error) {
+	c, err := client.NewInProcessClient(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(ctx); err != nil {
+		return nil, err
+	}
+	hello := mcp.InitializeRequest{}
+	hello.Params.ClientInfo = mcp.Implementation{Name: folderName, Version: readBuild().Version}
+	hello.Params.ProtocolVersion = mcp.LATEST_PROTOCOL_VERSION
+	if _, err := c.Initialize(ctx, hello); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return &toolClient{c}, nil
+}
+
+// toolError is what a tool answered instead of a result, in its own words.
+type toolError string
+
+func (e toolError) Error() string { return string(e) }
+
+// call calls a tool and reads its structured answer.
+func (c *toolClient) call(ctx context.Context, tool string, arguments map[string]any) (tasks.Answer, error) {
+	var a tasks.Answer
+	request := mcp.CallToolRequest{}
+	request.Params.Name, request.Params.Arguments = tool, arguments
+	result, err := c.mcp.CallTool(ctx, request)
+	if err != nil {
+		return a, err
+	}
+	if result.IsError {
+		var texts []string
+		for _, content := range result.Content {
+			if text, ok := content.(mcp.TextContent); ok {
+				texts = append(texts, strings.TrimSpace(text.Text))
+			}
+		}
+		return a, toolError(strings.Join(texts, "\n"))
+	}
+	b, err := json.Marshal(result.StructuredContent)
+	if err != nil {
+		return a, err
+	}
+	return a, json.Unmarshal(b, &a)
+}
+
+// attendance is one command that waits for one task.
+type attendance struct {
+	p    *program
+	cmd  *cobra.Command
+	s    *settings
+	d    delivery
+	dir  string // where pictures go, "" for nowhere
+	work *work
+	mcp  *toolClient
+	show *progress
+}
+
+// attend opens everything, asks first for a task, waits for it and delivers it.
+func (p *program) attend(cmd *cobra.Command, s *settings, d delivery, dir string,
+	first func(context.Context, *toolClient) (tasks.Answer, error),
+) (err error) {
+	if err := s.resolve(p.getenv); err != nil {
+		return err
+	}
+	screen := &screen{w: p.stderr}
+	bar := isTerminal(p.stderr) && p.getenv("TERM") != "dumb"
+	w, err := p.open(cmd.Context(), s, "", s.log.logger(screen, p.colour()))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	w.run(cmd.Context())
+	mcpServer, err := p.mcpServer(w, s)
+	if err != nil {
+		return err
+	}
+	c, err := connect(cmd.Context(), mcpServer)
+	if err != nil {
+		return err
+	}
+	defer c.mcp.Close()
+	t := &attendance{
+		p: p, cmd: cmd, s: s, d: d, dir: dir, work: w, mcp: c,
+		show: &progress{screen: screen, bar: bar, quiet: d.quiet, started: time.Now()},
+	}
+	return t.run(cmd.Context(), first)
+}
+
+func (t *attendance) run(ctx context.Context, first func(context.Context, *toolClient) (tasks.Answer, error)) error {
+	a, err := first(ctx, t.mcp)
+	if err != nil {
+		return t.failed(ctx, "", err)
+	}
+	id, deduplicated := a.TaskID, a.Deduplicated
+	if deduplicated && !t.d.quiet {
+		fmt.Fprintln(t.p.stderr, "Found an earlier order of the same pictures instead of paying again.")
+	}
+	if a, err = t.wait(ctx, a); err != nil {
+		return t.failed(ctx, id, err)
+	}
+	a.Deduplicated = deduplicated
+	if err := t.save(ctx, &a); err != nil {
+		return withHint(err, "the pictures are kept: %s", t.again(id))
+	}
+	return t.print(a)
+}
+
+// patience is how long one call of get_task waits. There is no limit on the
+// number of calls: an order takes as long as it takes.
+const patience = 10 * time.Minute
+
+// wait calls get_task until the task can bring nothing new.
+func (t *attendance) wait(ctx context.Context, a tasks.Answer) (tasks.Answer, error) {
+	id := a.TaskID
+	forget := t.work.tasks.Subscribe(func(task tasks.Task) {
+		if task.ID == id {
+			t.show.update(task)
+		}
+	})
+	defer forget()
+	stop := t.show.run()
+	defer stop()
+	for {
+		task, err := t.work.tasks.Get(ctx, t.work.caller(), id)
+		if err != nil {
+			return a, err
+		}
+		t.show.update(task)
+		asked := time.Now()
+		if a, err = t.mcp.call(ctx, "get_task", map[string]any{"task_id": id, "wait_seconds": int(patience.Seconds())}); err != nil {
+			return a, err
+		}
+		if task, err = t.work.tasks.Get(ctx, t.work.caller(), id); err != nil || task.Settled() {
+			return a, err
+		}
+		if err := pause(ctx, time.Second-time.Since(asked)); err != nil {
+			return a, err
+		}
+	}
+}
+
+// pause waits for d, or for less when ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// failed words the end of a call that brought no pictures.
+func (t *attendance) failed(ctx context.Context, id string, err error) error {
+	if ctx.Err() != nil {
+		return t.farewell(id)
+	}
+	if id != "" && t.d.json {
+		if task, getErr := t.work.tasks.Get(ctx, t.work.caller(), id); getErr == nil {
+			err = errors.Join(err, t.p.printJSON(task.Answer()))
+		}
+	}
+	return err
+}
+
+// farewell tells somebody who pressed Ctrl-C what becomes of the order. What was
+// not sent yet is taken back: nobody would wait for it.
+func (t *attendance) farewell(id string) error {
+	if id == "" {
+		return errors.New("interrupted; wan-image-mcp task lists what was ordered")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	task, err := t.work.tasks.Get(ctx, t.work.caller(), id)
+	if err == nil && task.State == tasks.Queued {
+		if task, err = t.work.tasks.Cancel(ctx, t.work.caller(), id); err == nil && task.State.Terminal() {
+			return errors.New("interrupted before the order was sent: nothing was bought")
+		}
+	}
+	paid := "it goes on and is paid for"
+	if t.s.simulate {
+		paid = "it goes on in the simulator"
+	}
+	return withHint(fmt.Errorf("interrupted, but the order was sent: %s", paid), "get its pictures with: %s", t.again(id))
+}
+
+// again is the command that brings the pictures of a task, at the same service.
+func (t *attendance) again(id string) string {
+	words := []string{"wan-image-mcp", "task"}
+	known := t.p.taskCommand().Flags()
+	t.cmd.Flags().Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "simulate":
+			words = append(words, "--simulate")
+		case "region", "workspace", "state-dir", "allow-image-host":
+			if known.Lookup(f.Name) != nil {
+				words = append(words, "--"+f.Name, quoted(strings.Trim(f.Value.String(), "[]")))
+			}
+		}
+	})
+	return strings.Join(append(words, id), " ")
+}
+
+// quoted makes text one word of a shell.
+func quoted(text string) string {
+	if strings.ContainsAny(text, " \t'\"$&;|<>()*?[]\\") {
+		return `"` + text + `"`
+	}
+	return text
+}

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+)
+
+// logging is how the log on stderr looks.
+type logging struct {
+	level  slog.Level
+	format string
+}
+
+// flags offers the log's flags; level is the default.
+func (l *logging) flags(f *pflag.FlagSet, level string) {
+	set(f, &l.level, "log-level", level, "debug|info|warn|error", "how much to log on stderr", parseLevel)
+	kind, parse := oneOf("text", "json")
+	set(f, &l.format, "log-format", "text", kind, "text for people, json for machines", parse)
+}
+
+func parseLevel(text string) (level slog.Level, err error) {
+	_, parse := oneOf("debug", "info", "warn", "error")
+	if text, err = parse(text); err == nil {
+		err = level.UnmarshalText([]byte(text))
+	}
+	return level, err
+}
+
+// logger writes to w.
+func (l *logging) logger(w io.Writer, colour bool) *slog.Logger {
+	if l.format == "json" {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l.level}))
+	}
+	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: l.level, NoColor: !colour}))
+}
+
+// colour reports whether stderr is for eyes and takes colours.
+func (p *program) colour() bool { return isTerminal(p.stderr) && p.getenv("NO_COLOR") == "" }
+
+// isTerminal reports whether a person sees what is written to w.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
