@@ -44,6 +44,14 @@ func Regions() []Region {
 	return all
 }
 
+func regionNames() []string {
+	var names []string
+	for _, at := range sites {
+		names = append(names, string(at.region))
+	}
+	return names
+}
+
 // ParseRegion understands a region's name (beijing) and Alibaba Cloud's own id
 // (cn-beijing), in any case; "" is Beijing.
 func ParseRegion(s string) (Region, error) {
@@ -61,7 +69,7 @@ func findSite(name string) (site, error) {
 			return at, nil
 		}
 	}
-	return site{}, fmt.Errorf("region %s is not known: use beijing, singapore, virginia or frankfurt", quote(name))
+	return site{}, fmt.Errorf("region %s is not known: legal are %s", quote(name), joinAnd(regionNames()))
 }
 
 // A workspace id becomes part of a host name, so nothing else may be in it.

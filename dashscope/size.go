@@ -82,12 +82,12 @@ func (r SizeRule) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// sameShape is how far two ratios may lie apart to count as one, as a factor:
-// the recommended 16:9 size 1696*960 is off by 0.6 %.
-const sameShape = 1.03
-
 // distance says how different two shapes are: 0 = equal, symmetric for turning.
 func distance(a, b Size) float64 { return math.Abs(math.Log(a.ratio() / b.ratio())) }
+
+// sameShape reports whether two sizes count as one shape. The recommended 16:9
+// size, 1696*960, is off by 0.6 %.
+func sameShape(a, b Size) bool { return distance(a, b) < 0.03 }
 
 // Nearest returns up to three legal sizes for one that is not, best first: a
 // recommended size of the same shape, the size itself scaled into the limits,
@@ -106,7 +106,7 @@ func (m Model) Nearest(s Size) []Size {
 	best := shapes
 	if fitted, ok := m.Sizes.fit(s); ok {
 		at := 0
-		if len(shapes) > 0 && distance(shapes[0], s) < math.Log(sameShape) {
+		if len(shapes) > 0 && sameShape(shapes[0], s) {
 			at = 1
 		}
 		best = slices.Insert(shapes, at, fitted)

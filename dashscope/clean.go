@@ -1,0 +1,56 @@
+package dashscope
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	cleanMax = 300  // code points that Clean leaves
+	cleanRaw = 8192 // bytes that Clean looks at
+	quoteMax = 60   // code points of a caller's value that an error repeats
+)
+
+// What text from outside must not carry into an answer or a log: links (those to
+// pictures are signed, and whoever has one has the picture), and keys.
+var (
+	anyLink    = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*://\S*`)
+	signedLink = regexp.MustCompile(`(?i)\S*(signature|accesskeyid|security-token|credential)=\S*`)
+	anyKey     = regexp.MustCompile(`(?i)\bbearer\s+\S+|\bsk-\S+`)
+)
+
+// Clean makes text from outside, such as the service's error messages, fit to be
+// shown to a person or a model: one line of at most 300 code points without
+// control, zero-width or direction characters, links or keys.
+func Clean(s string) string {
+	if len(s) > cleanRaw {
+		s = s[:cleanRaw]
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r), unicode.In(r, unicode.Zl, unicode.Zp):
+			return ' '
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co), r == utf8.RuneError:
+			return -1
+		}
+		return r
+	}, s)
+	s = anyLink.ReplaceAllString(s, "[link]")
+	s = signedLink.ReplaceAllString(s, "[link]")
+	s = anyKey.ReplaceAllString(s, redacted)
+	return clip(strings.Join(strings.Fields(s), " "), cleanMax)
+}
+
+// clip cuts s to at most n code points; the last one then says that it was cut.
+func clip(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// quote shows a value that a caller gave, with everything invisible escaped.
+func quote(s string) string { return strconv.Quote(clip(s, quoteMax)) }
