@@ -3,7 +3,10 @@ package tasks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"wan-image-mcp/dashscope"
@@ -16,82 +19,178 @@ var (
 	ErrNoSuchTask    = errors.New("no such task")
 	ErrNoSuchPicture = errors.New("no such picture")
 	ErrKeyReused     = errors.New("idempotency_key was used with other arguments")
-	ErrBudget        = errors.New("the budget of pictures is spent")
-	ErrClosed        = errors.New("the server is stopping")
+	ErrBudget        = errors.New("over the budget of pictures")
+	ErrClosed        = errors.New("the server is stopping; nothing was ordered")
 )
 
 // Config says what a Service works with.
 type Config struct {
-	Client             *dashscope.Client
-	Journal            *journal.Journal
-	Store              *store.Folder
-	Upstream           string // base URL and account: tasks of another upstream are not touched
-	Simulated          bool
-	Sync               bool          // use the synchronous endpoint where the model has one
-	OutputDir          string        // readable copies go here, "" for none
-	Models             []string      // enabled models, nil means all
+	Client    *dashscope.Client
+	Journal   *journal.Journal
+	Store     *store.Folder
+	Upstream  string // base URL and account; tasks of another upstream are not touched
+	Simulated bool
+	Sync      bool     // use the synchronous endpoint where a model has one
+	OutputDir string   // readable copies go here; "" means none
+	Models    []string // enabled models; nil means all
+
 	MaxImagesPerCall   int           // 0 means 4
 	BudgetImagesPerDay int           // 0 means no limit
-	UnknownGrace       time.Duration // 0 means 60 s
+	UnknownGrace       time.Duration // before "not submitted" may be concluded; 0 means 60 s
 	Logger             *slog.Logger  // nil means none
 }
 
-// Service does the paid work.
-type Service struct{ cfg Config }
-
-// New makes a Service; it does nothing until Run.
-func New(cfg Config) (*Service, error) { return &Service{cfg: cfg}, nil }
-
-// Run takes over what is open and works until ctx ends.
-func (s *Service) Run(ctx context.Context) error { <-ctx.Done(); return nil }
-
-// Generate orders pictures.
-func (s *Service) Generate(ctx context.Context, o Order) (*Ticket, error) { return nil, ErrClosed }
-
-// Attend joins a task.
-func (s *Service) Attend(ctx context.Context, c Caller, id string) (*Ticket, error) {
-	return nil, ErrNoSuchTask
+func (c Config) withDefaults() Config {
+	if c.MaxImagesPerCall == 0 {
+		c.MaxImagesPerCall = 4
+	}
+	if c.UnknownGrace == 0 {
+		c.UnknownGrace = time.Minute
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
 }
 
-// Ticket is one live request that waits on a task.
-type Ticket struct{}
+// Service does the paid work of one process. Its methods may be used from many
+// goroutines.
+type Service struct {
+	cfg  Config
+	log  *slog.Logger
+	self *process
+	news *hub
 
-// Wait waits.
-func (t *Ticket) Wait(ctx context.Context, d time.Duration, progress func(Task)) (Task, error) {
-	return Task{}, ErrClosed
+	turn    chan struct{} // a submission may be possible
+	stopped chan struct{} // closed when Run winds up
+
+	posts    sync.WaitGroup  // POSTs under way
+	postCtx  context.Context //nolint:containedctx // the process's own, outliving every request
+	endPosts context.CancelFunc
+	drivers  sync.WaitGroup
+
+	mu      sync.Mutex
+	working map[string]chan struct{} // by task: wakes the goroutine that works on it
+	doubts  map[string]*sync.Mutex   // by model: one reconciliation at a time
+	fetches chan struct{}            // bounds downloads
 }
 
-// Task is the snapshot.
-func (t *Ticket) Task() Task { return Task{} }
-
-// Done ends the request.
-func (t *Ticket) Done(delivered bool) {}
-
-// Recent lists the newest tasks.
-func (s *Service) Recent(ctx context.Context, c Caller, limit int) ([]Task, error) { return nil, nil }
-
-// Get reads a task.
-func (s *Service) Get(ctx context.Context, c Caller, id string) (Task, error) {
-	return Task{}, ErrNoSuchTask
+// New makes a Service and announces this process to the others that use the same
+// journal. It does nothing until Run.
+func New(cfg Config) (*Service, error) {
+	cfg = cfg.withDefaults()
+	self, err := startProcess(filepath.Join(cfg.Journal.Dir(), "processes"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg: cfg, log: cfg.Logger, self: self, news: newHub(),
+		turn: make(chan struct{}, 1), stopped: make(chan struct{}),
+		working: map[string]chan struct{}{}, doubts: map[string]*sync.Mutex{}, fetches: make(chan struct{}, maxFetches),
+	}
+	s.postCtx, s.endPosts = context.WithCancel(context.Background())
+	return s, nil
 }
 
-// Cancel cancels.
-func (s *Service) Cancel(ctx context.Context, c Caller, id string) (Task, error) {
-	return Task{}, ErrNoSuchTask
+// lastPosts is how long POSTs that are under way may take after the end.
+const lastPosts = 5 * time.Second
+
+// Run works on every open task of its upstream until ctx ends, and returns within
+// about five seconds after that: no new POST starts then, those under way are
+// waited for, and what is left is taken up by another process or the next start.
+func (s *Service) Run(ctx context.Context) error {
+	loops, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	for _, loop := range []func(context.Context){s.keepHouse, s.dispatch, s.hearOthers} {
+		wg.Go(func() { loop(loops) })
+	}
+	<-ctx.Done()
+	close(s.stopped)
+	wg.Wait()
+	late := time.AfterFunc(lastPosts, s.endPosts)
+	s.posts.Wait()
+	late.Stop()
+	s.endPosts()
+	s.drivers.Wait()
+	if err := s.self.stop(); err != nil {
+		return fmt.Errorf("lock of this process: %w", err)
+	}
+	return nil
 }
 
-// Bytes reads a picture.
-func (s *Service) Bytes(ctx context.Context, c Caller, id string, n int) (Picture, []byte, error) {
-	return Picture{}, nil, ErrNoSuchPicture
+// hearOthers tells those who wait when another process has written.
+func (s *Service) hearOthers(ctx context.Context) {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	var seen int64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !s.news.awaited() {
+			continue
+		}
+		version, err := s.cfg.Journal.Changed(ctx)
+		if err == nil && version != seen {
+			seen = version
+			s.news.wakeAll()
+		}
+	}
 }
 
-// Preview makes a preview.
-func (s *Service) Preview(ctx context.Context, c Caller, id string, n int, size store.PreviewSize) ([]byte, error) {
-	return nil, ErrNoSuchPicture
+// work starts a goroutine for the task unless it has one. Queued tasks need none:
+// the dispatcher calls them up.
+func (s *Service) work(ctx context.Context, row journal.Task) {
+	if !row.Open {
+		return
+	}
+	if State(row.State) == Queued {
+		s.nudgeDispatcher()
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.working[row.ID]; ok {
+		return
+	}
+	wake := make(chan struct{}, 1)
+	s.working[row.ID] = wake
+	s.drivers.Go(func() {
+		defer func() {
+			s.mu.Lock()
+			delete(s.working, row.ID)
+			s.mu.Unlock()
+		}()
+		s.follow(ctx, row.ID, leaseOf(row), wake)
+	})
 }
 
-// Subscribe listens.
-func (s *Service) Subscribe(fn func(Task)) (stop func()) { return func() {} }
+// nudge wakes the goroutine that works on a task, if it is in this process.
+func (s *Service) nudge(id string) bool {
+	s.mu.Lock()
+	wake, ok := s.working[id]
+	s.mu.Unlock()
+	if ok {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+	return ok
+}
 
-// Budget tells.
-func (s *Service) Budget(ctx context.Context, c Caller) (Budget, error) { return Budget{}, nil }
+func (s *Service) nudgeDispatcher() {
+	select {
+	case s.turn <- struct{}{}:
+	default:
+	}
+}
+
+// changed tells everyone in this process that a task has changed.
+func (s *Service) changed(row journal.Task) {
+	s.news.publish(s.task(row))
+	s.nudgeDispatcher()
+}

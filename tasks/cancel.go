@@ -1,0 +1,42 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"wan-image-mcp/tasks/journal"
+)
+
+// Cancel takes a task back. One that was not sent yet costs nothing; one that
+// waits at the service is canceled there, which the service does only before it
+// runs. Otherwise the error says why not, and the pictures are kept when they come.
+func (s *Service) Cancel(ctx context.Context, c Caller, id string) (Task, error) {
+	row, err := s.find(ctx, c, id)
+	if err != nil {
+		return Task{}, err
+	}
+	row, err = s.cfg.Journal.Change(ctx, row.ID, nil, func(t *journal.Task) error {
+		if State(t.State) == Queued {
+			end(t, Canceled, time.Now(), "It was canceled before it was sent; nothing was bought.")
+		}
+		return nil
+	})
+	if err != nil {
+		return Task{}, err
+	}
+	switch State(row.State) {
+	case Canceled:
+		s.changed(row)
+	case Pending:
+		if _, err := s.cfg.Client.Cancel(ctx, row.UpstreamID); err != nil {
+			return s.task(row), fmt.Errorf("the service did not cancel task %s: %w", row.ID, err)
+		}
+		if row, err = s.look(ctx, row); err != nil {
+			return s.task(row), err
+		}
+	default:
+		return s.task(row), fmt.Errorf("task %s is %s: only a task that has not started can be canceled", row.ID, row.State)
+	}
+	return s.snapshot(ctx, row.ID)
+}

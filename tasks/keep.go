@@ -1,0 +1,150 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"wan-image-mcp/resources/store"
+	"wan-image-mcp/tasks/journal"
+)
+
+// maxFetches bounds the downloads of one process.
+const maxFetches = 4
+
+// Why a picture is not on disk, in the column that tells whether to try again.
+const (
+	codeRetry       = "FetchFailed" // will be tried again
+	codeLinkExpired = "LinkExpired"
+	codeNotAllowed  = "LinkNotAllowed"
+	codeNotPicture  = "NotAPicture"
+	codeTooBig      = "TooBig"
+)
+
+// due reports whether a picture is still to be fetched.
+func due(p journal.Picture) bool {
+	return p.SHA256 == "" && p.Link != "" && (p.Code == "" || p.Code == codeRetry)
+}
+
+// keep fetches the pictures of a task that succeeded. What fails for now is tried
+// again until the link dies; the task is closed when nothing is left to fetch.
+func (s *Service) keep(ctx context.Context, row journal.Task) (next time.Duration, err error) {
+	pictures := slices.Clone(row.Pictures)
+	var wg sync.WaitGroup
+	for i := range pictures {
+		if due(pictures[i]) {
+			wg.Go(func() { s.fetch(ctx, row, &pictures[i]) })
+		}
+	}
+	wg.Wait()
+	lease := leaseOf(row)
+	row, err = s.cfg.Journal.Change(context.WithoutCancel(ctx), row.ID, &lease, func(t *journal.Task) error {
+		t.Pictures, t.Open = pictures, slices.ContainsFunc(pictures, due)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	s.changed(row)
+	return s.fetchPause(row), nil
+}
+
+// fetchPause doubles from one second to a minute with the age of the pictures.
+func (s *Service) fetchPause(row journal.Task) time.Duration {
+	age := time.Since(row.Looked)
+	return max(time.Second, min(age/2, time.Minute))
+}
+
+// fetch brings one picture home, or notes in it why not.
+func (s *Service) fetch(ctx context.Context, row journal.Task, p *journal.Picture) {
+	select {
+	case s.fetches <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-s.fetches }()
+	kept, err := s.cfg.Store.Fetch(ctx, p.Link)
+	if errors.Is(err, store.ErrLinkExpired) && row.UpstreamID != "" {
+		kept, err = s.fetchFreshLink(ctx, row, p, err)
+	}
+	if errors.Is(err, store.ErrNoSpace) && s.makeRoom(ctx, bytesPerPicture) == nil {
+		kept, err = s.cfg.Store.Fetch(ctx, p.Link)
+	}
+	if err != nil {
+		p.Code, p.Reason = whyNot(err, p.LinkExpires), err.Error()
+		return
+	}
+	p.SHA256, p.MIME, p.Width, p.Height, p.Bytes = kept.SHA256, kept.MIME, kept.Width, kept.Height, kept.Bytes
+	p.Code, p.Reason = "", ""
+	s.export(row, p)
+}
+
+// fetchFreshLink asks the service once for a new link in place of a dead one.
+func (s *Service) fetchFreshLink(ctx context.Context, row journal.Task, p *journal.Picture, cause error) (store.Picture, error) {
+	result, err := s.cfg.Client.Task(ctx, row.UpstreamID)
+	if err != nil {
+		return store.Picture{}, errors.Join(cause, err)
+	}
+	if p.N > len(result.Images) || result.Images[p.N-1].URL == "" || result.Images[p.N-1].URL.Reveal() == p.Link {
+		return store.Picture{}, cause
+	}
+	p.Link = result.Images[p.N-1].URL.Reveal()
+	return s.cfg.Store.Fetch(ctx, p.Link)
+}
+
+// whyNot classifies a failed download.
+func whyNot(err error, expires time.Time) string {
+	for sentinel, code := range map[error]string{
+		store.ErrLinkExpired: codeLinkExpired, store.ErrNotAllowed: codeNotAllowed,
+		store.ErrNotPicture: codeNotPicture, store.ErrTooBig: codeTooBig,
+	} {
+		if errors.Is(err, sentinel) {
+			return code
+		}
+	}
+	if !expires.IsZero() && time.Now().After(expires.Add(time.Hour)) {
+		return codeLinkExpired
+	}
+	return codeRetry
+}
+
+// export puts a copy with a readable name into the output folder. A folder that
+// cannot be written costs the copy, never the picture.
+func (s *Service) export(row journal.Task, p *journal.Picture) {
+	if s.cfg.OutputDir == "" {
+		return
+	}
+	req, err := request(row)
+	if err != nil {
+		return
+	}
+	picture := store.Picture{SHA256: p.SHA256, MIME: p.MIME, Width: p.Width, Height: p.Height, Bytes: p.Bytes}
+	path, err := s.cfg.Store.Export(picture, s.cfg.OutputDir, store.FileName(row.Created, req.Prompt, p.N, p.MIME))
+	if err != nil {
+		s.log.Warn("no readable copy of a picture", "task", row.ID, "error", err)
+		return
+	}
+	p.Path = path
+}
+
+// repair fetches a picture again that was damaged or lost on disk.
+func (s *Service) repair(ctx context.Context, row journal.Task, p Picture) error {
+	for _, lost := range row.Pictures {
+		if lost.N != p.N {
+			continue
+		}
+		again := lost
+		s.fetch(ctx, row, &again)
+		if again.Code != "" {
+			return errors.New("the picture was damaged on disk and could not be fetched again: " + again.Reason)
+		}
+		_, err := s.cfg.Journal.Change(ctx, row.ID, nil, func(t *journal.Task) error {
+			t.Pictures[p.N-1] = again
+			return nil
+		})
+		return err
+	}
+	return ErrNoSuchPicture
+}

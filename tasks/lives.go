@@ -1,0 +1,168 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"wan-image-mcp/tasks/journal"
+)
+
+// Times of the takeover: a dead process's lock is free at once, a stopped one's
+// lease runs out.
+const (
+	leaseTime    = 10 * time.Second
+	renewEvery   = 3 * time.Second
+	takeoverTick = time.Second
+	// abandonedAfter is how long after its process's last sign of life an order
+	// that was never sent is still wanted.
+	abandonedAfter = 10 * time.Minute
+)
+
+// process is this process as others see it: a lock that dies with it.
+type process struct {
+	id   string
+	dir  string
+	lock *flock.Flock
+}
+
+func startProcess(dir string) (*process, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	p := &process{id: newID(), dir: dir}
+	p.lock = flock.New(p.file(p.id), flock.SetPermissions(0o600))
+	locked, err := p.lock.TryLock()
+	if err != nil || !locked {
+		return nil, fmt.Errorf("lock of this process in %s: %w", dir, errors.Join(err, fs.ErrExist))
+	}
+	p.sweep()
+	return p, nil
+}
+
+func (p *process) file(id string) string { return filepath.Join(p.dir, id+".lock") }
+
+// alive reports whether the process with that id still runs.
+func (p *process) alive(id string) bool {
+	if id == p.id {
+		return true
+	}
+	if _, err := os.Stat(p.file(id)); err != nil {
+		return false
+	}
+	other := flock.New(p.file(id))
+	locked, err := other.TryLock()
+	if err != nil || !locked {
+		return true
+	}
+	return other.Unlock() != nil
+}
+
+// sweep removes the files that dead processes left behind.
+func (p *process) sweep() {
+	files, err := filepath.Glob(p.file("*"))
+	if err != nil {
+		return
+	}
+	for _, name := range files {
+		info, err := os.Stat(name)
+		id := strings.TrimSuffix(filepath.Base(name), ".lock")
+		if err != nil || time.Since(info.ModTime()) < time.Hour || p.alive(id) {
+			continue
+		}
+		_ = os.Remove(name) //nolint:errcheck // the next start removes it
+	}
+}
+
+func (p *process) stop() error { return errors.Join(p.lock.Unlock(), os.Remove(p.file(p.id))) }
+
+// keepHouse renews this process's leases, takes over what others left, and sees
+// to it that each open task of this process is worked on, until ctx ends.
+func (s *Service) keepHouse(ctx context.Context) {
+	tick := time.NewTicker(takeoverTick)
+	defer tick.Stop()
+	var renewed time.Time
+	for {
+		if err := s.takeOver(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("open tasks could not be looked through", "error", err)
+		}
+		if time.Since(renewed) >= renewEvery {
+			renewed = time.Now()
+			if _, err := s.cfg.Journal.Renew(ctx, s.self.id, renewed.Add(leaseTime)); err != nil && ctx.Err() == nil {
+				s.log.Error("leases could not be renewed", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// takeOver claims each open task whose holder is gone and starts its work.
+func (s *Service) takeOver(ctx context.Context) error {
+	open, err := s.cfg.Journal.OpenTasks(ctx, s.cfg.Upstream)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	alive := map[string]bool{s.self.id: true}
+	for _, row := range open {
+		if _, known := alive[row.Holder]; !known {
+			alive[row.Holder] = s.self.alive(row.Holder)
+		}
+		if row.Holder != s.self.id {
+			if alive[row.Holder] && row.LeaseUntil.After(now) && row.LeaseUntil.Before(now.Add(2*leaseTime)) {
+				continue
+			}
+			lastSign := row.LeaseUntil
+			row, err = s.cfg.Journal.Claim(ctx, row.ID, leaseOf(row), s.self.id, now.Add(leaseTime))
+			if errors.Is(err, journal.ErrLost) {
+				continue // another process was faster
+			}
+			if err != nil {
+				return err
+			}
+			s.log.Info("took a task over", "task", row.ID, "state", row.State)
+			if now.Sub(lastSign) > abandonedAfter {
+				row, err = s.abandon(ctx, row, "The process that queued it ended before it was sent, too long ago to buy it now. Nothing was bought.")
+			}
+		}
+		if now.Sub(row.Created) > maxQueued {
+			row, err = s.abandon(ctx, row, "Its turn did not come within 24 hours. Nothing was bought.")
+		}
+		if err != nil {
+			return err
+		}
+		s.work(ctx, row)
+	}
+	return nil
+}
+
+// abandon ends an order that was never sent; any other is left as it is.
+func (s *Service) abandon(ctx context.Context, row journal.Task, reason string) (journal.Task, error) {
+	if State(row.State) != Queued {
+		return row, nil
+	}
+	lease := leaseOf(row)
+	row, err := s.cfg.Journal.Change(ctx, row.ID, &lease, func(t *journal.Task) error {
+		end(t, NotSubmitted, time.Now(), reason)
+		return nil
+	})
+	if err == nil {
+		s.changed(row)
+	}
+	return row, err
+}
+
+func leaseOf(row journal.Task) journal.Lease {
+	return journal.Lease{Holder: row.Holder, Fence: row.Fence}
+}
