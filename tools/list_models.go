@@ -1,0 +1,142 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"wan-image-mcp/dashscope"
+	"wan-image-mcp/tasks"
+)
+
+// listParams are the arguments of list_models.
+type listParams struct {
+	Model string `json:"model,omitempty" jsonschema_description:"Tell about this model only. Left out, about all."`
+}
+
+// listAnswer is what list_models tells.
+type listAnswer struct {
+	Region       dashscope.Region `json:"region" jsonschema_description:"Where this server buys pictures; prices and pace are the region's."`
+	DefaultModel string           `json:"default_model" jsonschema_description:"The model of a generate_image call that names none."`
+	MaxN         int              `json:"max_n,omitempty" jsonschema_description:"The largest n that this server takes."`
+	Models       []modelAnswer    `json:"models"`
+}
+
+// modelAnswer is one model. What a region does not serve has no price there.
+type modelAnswer struct {
+	Model             string        `json:"model"`
+	AlsoKnownAs       []string      `json:"also_known_as,omitempty" jsonschema_description:"Other spellings that are understood."`
+	Enabled           bool          `json:"enabled" jsonschema_description:"Whether generate_image takes it on this server."`
+	Served            bool          `json:"served" jsonschema_description:"Whether the service has it in this region."`
+	Regions           []string      `json:"regions,omitempty" jsonschema_description:"Where the service has it."`
+	PromptMax         int           `json:"prompt_max,omitempty" jsonschema_description:"Characters of the longest prompt; a Chinese character counts as 1."`
+	NegativePromptMax int           `json:"negative_prompt_max,omitempty" jsonschema_description:"Characters of the longest negative_prompt."`
+	Sizes             string        `json:"sizes,omitempty" jsonschema_description:"Which sizes it takes, in words."`
+	DefaultSize       string        `json:"default_size,omitempty"`
+	Shapes            []shapeAnswer `json:"shapes,omitempty" jsonschema_description:"The recommended size of each aspect ratio."`
+	MaxN              int           `json:"max_n,omitempty" jsonschema_description:"Pictures of one call at most."`
+	PriceCNY          float64       `json:"price_cny,omitempty" jsonschema_description:"List price of one picture."`
+	PerSecond         float64       `json:"submits_per_second,omitempty" jsonschema_description:"Calls that the service accepts per second and account; more wait in line here."`
+	Running           int           `json:"running_at_once,omitempty" jsonschema_description:"Tasks that it works on at once per account."`
+	TypicalSeconds    float64       `json:"typical_seconds,omitempty" jsonschema_description:"How long one task usually takes."`
+	ResourceURI       string        `json:"resource_uri,omitempty" jsonschema_description:"MCP resource with the exact limits as a JSON Schema."`
+}
+
+// shapeAnswer is the size for an aspect ratio.
+type shapeAnswer struct {
+	AspectRatio string `json:"aspect_ratio"`
+	Size        string `json:"size"`
+}
+
+func (h *handlers) listModels() (server.ServerTool, error) {
+	return declare(h, spec{
+		name:        "list_models",
+		title:       "List image models",
+		description: "List the Wan models: which sizes, prompt lengths and counts each takes, its price and pace in this server's region, and whether it is enabled. Costs nothing.",
+		readOnly:    true, idempotent: true,
+		input: reflectOf[listParams](), output: reflectOf[listAnswer](),
+	}, h.list)
+}
+
+func (h *handlers) list(_ context.Context, c call, p listParams) (*mcp.CallToolResult, error) {
+	a := listAnswer{Region: h.Region, DefaultModel: h.DefaultModel, MaxN: h.MaxImages, Models: []modelAnswer{}}
+	only, _ := dashscope.LookupModel(p.Model)
+	for _, m := range dashscope.Models() {
+		if only.ID == "" || m.ID == only.ID {
+			a.Models = append(a.Models, h.model(m))
+		}
+	}
+	res := mcp.NewToolResultText(a.text())
+	if h.Results.structured(c.client) {
+		res.StructuredContent = a
+	}
+	return res, nil
+}
+
+func (p listParams) check(*handlers) problems {
+	if _, ok := dashscope.LookupModel(p.Model); ok || strings.TrimSpace(p.Model) == "" {
+		return nil
+	}
+	return problems{{"model", fmt.Sprintf("model %q is not known: use one of %s, or leave it out for all of them",
+		shorten(p.Model, 40), list(ids(dashscope.Models()), "or"))}}
+}
+
+func (h *handlers) model(m dashscope.Model) modelAnswer {
+	offer, served := m.Offers[h.Region]
+	a := modelAnswer{
+		Model: m.ID, AlsoKnownAs: m.Aliases, Enabled: enabled(h.Models, m.ID), Served: served,
+		PromptMax: m.PromptMax, NegativePromptMax: m.NegativePromptMax,
+		Sizes: sizes(m), DefaultSize: m.DefaultSize.String(), MaxN: m.MaxN,
+		PriceCNY: offer.Price.Float64(), PerSecond: offer.SubmitsPerSecond, Running: offer.Running,
+		TypicalSeconds: m.Typical.Seconds(), ResourceURI: tasks.ModelURI(m.ID),
+	}
+	for _, r := range dashscope.Regions() {
+		if _, ok := m.Offers[r]; ok {
+			a.Regions = append(a.Regions, string(r))
+		}
+	}
+	for _, s := range m.Shapes {
+		a.Shapes = append(a.Shapes, shapeAnswer{s.Ratio, s.Size.String()})
+	}
+	return a
+}
+
+func (a listAnswer) text() string {
+	var b page
+	b.line("Region %s. Default model %s. At most %s a call.", a.Region, a.DefaultModel, plural(a.MaxN, "picture"))
+	for _, m := range a.Models {
+		b.line("\n%s%s", m.Model, m.state(a))
+		if m.Served {
+			b.line("  price: CNY %g a picture; pace: %g calls per second, %d at once; usually about %g s", m.PriceCNY, m.PerSecond, m.Running, m.TypicalSeconds)
+		}
+		b.line("  prompt: 1 to %d characters; negative_prompt: at most %d; n: 1 to %d", m.PromptMax, m.NegativePromptMax, min(m.MaxN, a.MaxN))
+		b.line("  size: %s", m.Sizes)
+		ratios := make([]string, len(m.Shapes))
+		for i, s := range m.Shapes {
+			ratios[i] = s.AspectRatio + " " + s.Size
+		}
+		b.line("  aspect_ratio: %s", strings.Join(ratios, ", "))
+		b.line("  exact limits: %s", m.ResourceURI)
+	}
+	return b.String()
+}
+
+// state says whether the model can be asked for, and how else it is called.
+func (m modelAnswer) state(a listAnswer) string {
+	s := ""
+	if m.AlsoKnownAs != nil {
+		s = " (also " + list(m.AlsoKnownAs, "or") + ")"
+	}
+	switch {
+	case !m.Served:
+		return s + ": not served in region " + string(a.Region) + ", only in " + list(m.Regions, "and")
+	case !m.Enabled:
+		return s + ": not enabled on this server"
+	case m.Model == a.DefaultModel:
+		return s + ": enabled, the default"
+	}
+	return s + ": enabled"
+}
