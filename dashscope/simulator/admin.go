@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -202,5 +201,3 @@ func (s *Simulator) adminForeign(body []byte) reply {
 	}
 	return answerJSON(map[string][]string{"task_ids": ids})
 }
-
-var _ http.Handler = (*Simulator)(nil)

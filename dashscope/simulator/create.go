@@ -70,21 +70,27 @@ func (s *Simulator) createSync(c *call) reply {
 
 // accept reads a create call and, unless it is refused, makes it a task.
 func (s *Simulator) accept(c *call) (*task, *reply) {
-	refuse := func(code, message string) (*task, *reply) {
-		r := failWith(code, message)
+	t, m, refused := s.parse(c)
+	if refused != nil {
+		r := refused.reply()
 		return nil, &r
 	}
-	t, m, f := s.read(c)
-	if f != nil {
-		return refuse(f.code, f.message)
-	}
-	c.entry.Model, c.entry.N, c.entry.Prompt, c.entry.Markers = t.Model, t.N, shorten(t.Prompt, 200), texts(t.Markers)
+	c.entry.N, c.entry.Prompt, c.entry.Markers = t.N, shorten(t.Prompt, 200), texts(t.Markers)
 	if c.fault.Kind == "" {
 		s.strikeByMarker(c, t)
 	}
 	if c.fault.before() {
-		return nil, &reply{} // spoilt by the caller
+		return nil, &reply{} // the fault makes the answer
 	}
+	if refused = s.enqueue(c, t, m); refused != nil {
+		r := refused.reply()
+		return nil, &r
+	}
+	return t, nil
+}
+
+// enqueue gives the task its place, if the limits let it have one.
+func (s *Simulator) enqueue(c *call, t *task, m model) *failure {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -104,53 +110,49 @@ func (s *Simulator) accept(c *call) (*task, *reply) {
 	}
 	s.count(t, open)
 	c.entry.Accepted, c.entry.TaskID = true, t.ID
-	return t, nil
+	return nil
 }
 
-// read checks a create call as the service does, except for its limits.
-func (s *Simulator) read(c *call) (*task, model, *failure) {
-	t, m, code, message := s.parse(c)
-	if code != "" {
-		f := fail(code, message)
-		return nil, m, &f
+// parse checks a create call as the service does, in its order, except for
+// the limits.
+func (s *Simulator) parse(c *call) (*task, model, *failure) {
+	var body createBody
+	if json.Unmarshal(c.body, &body) != nil {
+		return nil, model{}, refuse("InvalidParameter", "")
+	}
+	if body.Model == nil || *body.Model == "" {
+		return nil, model{}, refuse("BadRequest.EmptyModel", "")
+	}
+	c.entry.Model = shorten(*body.Model, 100)
+	m, refused := s.modelFor(c, *body.Model)
+	switch {
+	case refused != nil:
+		return nil, m, refused
+	case missing(body.Input):
+		return nil, m, refuse("BadRequest.EmptyInput", "")
+	case body.Input[0] != '{':
+		return nil, m, refuse("BadRequest.IllegalInput", "")
+	case missing(body.Parameters):
+		return nil, m, refuse("BadRequest.EmptyParameters", "")
+	}
+	var p parameters
+	if json.Unmarshal(body.Parameters, &p) != nil {
+		return nil, m, refuse("InvalidParameter", "")
+	}
+	t := &task{Model: m.name, Messages: m.messages, Sync: c.op == "sync", Watermark: p.Watermark}
+	message := t.setPrompt(m, body.Input, p.NegativePrompt)
+	if message == "" {
+		message = s.setParameters(c, t, m, p)
+	}
+	if message != "" {
+		return nil, m, refuse("InvalidParameter", message)
 	}
 	return t, m, nil
 }
 
-func (s *Simulator) parse(c *call) (t *task, m model, code, message string) {
-	var body createBody
-	if json.Unmarshal(c.body, &body) != nil {
-		return nil, m, "InvalidParameter", ""
-	}
-	if body.Model == nil || *body.Model == "" {
-		return nil, m, "BadRequest.EmptyModel", ""
-	}
-	c.entry.Model = shorten(*body.Model, 100)
-	m, code, message = s.modelFor(c, *body.Model)
-	if code != "" {
-		return nil, m, code, message
-	}
-	if missing(body.Input) {
-		return nil, m, "BadRequest.EmptyInput", ""
-	}
-	if body.Input[0] != '{' {
-		return nil, m, "BadRequest.IllegalInput", ""
-	}
-	if missing(body.Parameters) {
-		return nil, m, "BadRequest.EmptyParameters", ""
-	}
-	var p parameters
-	if json.Unmarshal(body.Parameters, &p) != nil {
-		return nil, m, "InvalidParameter", ""
-	}
-	t = &task{Model: m.name, Messages: m.messages, Sync: c.op == "sync", Watermark: p.Watermark}
-	if message = t.setPrompt(m, body.Input, p.NegativePrompt); message != "" {
-		return nil, m, "InvalidParameter", message
-	}
-	if message = s.setParameters(c, t, m, p); message != "" {
-		return nil, m, "InvalidParameter", message
-	}
-	return t, m, "", ""
+func refuse(code, message string) *failure {
+	f := fail(code, message)
+	return &f
 }
 
 func missing(raw json.RawMessage) bool {
@@ -158,27 +160,26 @@ func missing(raw json.RawMessage) bool {
 }
 
 // modelFor finds the model and holds it against path and headers.
-func (s *Simulator) modelFor(c *call, name string) (m model, code, message string) {
+func (s *Simulator) modelFor(c *call, name string) (model, *failure) {
 	m, served := s.region.model(name)
 	if !served {
 		if knownSomewhere(name) {
-			return m, "InvalidParameter", "Model not exist."
+			return m, refuse("InvalidParameter", "Model not exist.")
 		}
-		return m, "ModelNotFound", fmt.Sprintf("The model %s does not exist or you do not have access to it.", shorten(name, 100))
+		return m, refuse("ModelNotFound", fmt.Sprintf("The model %s does not exist or you do not have access to it.", shorten(name, 100)))
 	}
 	path := strings.TrimRight(c.r.URL.Path, "/")
 	right := path == pathPrompt && !m.messages || path == pathMessages && m.messages || path == pathSync && m.sync
-	if !right {
-		return m, "InvalidParameter", "url error, please check url！"
-	}
 	async := c.r.Header.Get("X-DashScope-Async") != ""
-	if async && path == pathSync {
-		return m, "AccessDenied", "current user api does not support asynchronous calls"
+	switch {
+	case !right:
+		return m, refuse("InvalidParameter", "url error, please check url！")
+	case async && path == pathSync:
+		return m, refuse("AccessDenied", "current user api does not support asynchronous calls")
+	case !async && path != pathSync:
+		return m, refuse("AccessDenied", "current user api does not support synchronous calls.")
 	}
-	if !async && path != pathSync {
-		return m, "AccessDenied", "current user api does not support synchronous calls."
-	}
-	return m, "", ""
+	return m, nil
 }
 
 // setPrompt reads either form of the input. What is too long is cut without a

@@ -40,12 +40,12 @@ var failures = []failure{
 	{429, "CommodityNotPurchased", "Commodity has not purchased yet."},
 	{429, "PrepaidBillOverdue", "The prepaid bill is overdue."},
 	{429, "PostpaidBillOverdue", "The postpaid bill is overdue."},
-	{500, "InternalError", "An internal error has occured, please try again later or contact service support."},
+	{500, "InternalError", "An internal error has occured, please try again later or contact service support."}, //nolint:misspell // the service spells it so
 	{500, "InternalError.Algo", "inference internal error."},
 	{500, "InternalError.FileUpload", "oss upload error."},
 	{500, "InternalError.Upload", "Failed to upload result."},
 	{500, "InternalError.Timeout", "An internal timeout error has occurred during execution, please try again later or contact service support."},
-	{500, "SystemError", "An system error has occured, please try again later."},
+	{500, "SystemError", "An system error has occured, please try again later."}, //nolint:misspell // the service spells it so
 	{500, "RequestTimeOut", "Request timed out, please try again later."},
 	{500, "RewriteFailed", "Failed to rewrite content for prompt."},
 	{503, "ModelServingError", "Too many requests. Your requests are being throttled due to system capacity limits. Please try again later."},

@@ -47,7 +47,6 @@ type Kind struct {
 }
 
 var (
-	apiOps   = []string{"create", "sync", "task", "list", "cancel"}
 	allOps   = []string{"create", "sync", "task", "list", "cancel", "image"}
 	imageOps = []string{"image"}
 	linkOps  = []string{"sync", "task"}

@@ -99,9 +99,22 @@ func (s *scene) paintTrees(i int) {
 			}
 			tall := (14 + 22*s.random.Float64()) * (.5 + 1.3*float64(depth)) * s.unit
 			foot := float64(s.ridges[i][int(x)]) + 3*s.unit
+			if s.hidden(i, int(x), foot-tall*.3) {
+				continue
+			}
 			s.paintFir(c, x, foot, tall)
 		}
 	}
+}
+
+// hidden reports whether a hill nearer than i stands before (x, y).
+func (s *scene) hidden(i, x int, y float64) bool {
+	for _, ridge := range s.ridges[i+1:] {
+		if float64(ridge[x]) < y {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *scene) paintFir(c rgb, x, foot, tall float64) {
@@ -118,18 +131,19 @@ func (s *scene) paintFir(c rgb, x, foot, tall float64) {
 // first.
 func (s *scene) paintFlowers() {
 	count := 5 + int(3*float64(s.w)/float64(s.h))
-	kind := s.random.IntN(len(kinds))
+	two := s.random.Perm(len(kinds))[:2]
 	sizes := make([]float64, count)
 	for i := range sizes {
 		sizes[i] = 46 + 74*s.random.Float64()
 	}
 	slices.Sort(sizes)
+	places := s.random.Perm(count)
 	for i, size := range sizes {
-		place := (float64((i*5)%count) + .2 + .6*s.random.Float64()) / float64(count)
+		place := (float64(places[i]) + .2 + .6*s.random.Float64()) / float64(count)
 		x := place * float64(s.w)
-		y := float64(s.h)*(.80-.10*s.random.Float64()) - size*.8*s.unit
+		y := float64(s.h)*(.83-.10*s.random.Float64()) - size*.8*s.unit
 		s.paintStem(x, y, size*s.unit)
-		s.paintFlower(kinds[kind], x, y, size*s.unit)
+		s.paintFlower(kinds[two[s.random.IntN(2)]], x, y, size*s.unit)
 	}
 }
 

@@ -3,8 +3,8 @@ package simulator
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -18,9 +18,8 @@ import (
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := s.route(r)
 	var err error
-	if c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMax)); err != nil {
-		f := failure{http.StatusRequestEntityTooLarge, "InvalidParameter", "The request body is too large."}
-		write(w, f.reply())
+	if c.body, err = io.ReadAll(io.LimitReader(r.Body, bodyMax+1)); err != nil {
+		reset(w) // the client has gone in the middle of its request
 		return
 	}
 	write(w, s.handle(r.Context(), c))
@@ -31,9 +30,7 @@ func write(w http.ResponseWriter, r reply) {
 		reset(w)
 		return
 	}
-	for k, v := range r.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), r.header)
 	if r.stream != nil {
 		w.WriteHeader(r.status)
 		_, _ = io.Copy(w, r.stream) // ends when the client leaves
@@ -84,9 +81,7 @@ func (s *Simulator) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	var err error
-	if c.body, err = io.ReadAll(io.LimitReader(body, bodyMax+1)); err == nil && len(c.body) > bodyMax {
-		err = errors.New("simulator: the request body is too large")
-	}
+	c.body, err = io.ReadAll(io.LimitReader(body, bodyMax+1))
 	if trace.WroteRequest != nil {
 		trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
 	}

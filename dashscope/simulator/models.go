@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,12 +120,7 @@ func (m model) parseSize(s string) (w, h int, ok bool) {
 	if !m.area {
 		return w, h, 512 <= w && w <= 1440 && 512 <= h && h <= 1440
 	}
-	for _, r := range recommended {
-		if s == r {
-			return w, h, true
-		}
-	}
-	return w, h, 1280*1280 <= w*h && w*h <= 1440*1440 && w <= 4*h && h <= 4*w
+	return w, h, slices.Contains(recommended, s) || 1280*1280 <= w*h && w*h <= 1440*1440 && w <= 4*h && h <= 4*w
 }
 
 func (m model) sizeRule() string {

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"golang.org/x/image/vector"
 )
@@ -97,6 +98,7 @@ type scene struct {
 	sunX   float64
 	sunY   float64
 	ridges [][]float32 // height of each hill at each column, far to near
+	tops   []float32   // the highest point of each
 	raster vector.Rasterizer
 }
 
@@ -139,12 +141,12 @@ func (s *scene) raise() {
 					v = 1 - 2*math.Abs(v) // crests, on the far ones
 				}
 				y += amp * v
-				amp *= .30 + .18*rough
+				amp *= .28 + .15*rough
 				wave *= 2.1
 			}
 			ridge[x] = float32(base - y)
 		}
-		s.ridges = append(s.ridges, ridge)
+		s.ridges, s.tops = append(s.ridges, ridge), append(s.tops, slices.Min(ridge))
 	}
 }
 
@@ -159,10 +161,12 @@ func (s *scene) paintLand() {
 	grain := uint32(s.random.Uint64()) | 1
 	for y := range s.h {
 		line := s.img.Pix[y*s.img.Stride:]
-		row := sky.row(y)
+		behind := sky.row(y)
+		hills := s.hillsAt(y)
 		for x := range s.w {
-			c, above := rgb{}, float32(1) // what is still to be covered
-			for i := len(s.ridges) - 1; i >= 0 && above > 0; i-- {
+			var c rgb
+			above := float32(1) // what is still to be covered
+			for _, i := range hills {
 				under := float32(y) - s.ridges[i][x] + .5
 				if under <= 0 {
 					continue
@@ -172,13 +176,18 @@ func (s *scene) paintLand() {
 				c[0] += shade[0] * cover
 				c[1] += shade[1] * cover
 				c[2] += shade[2] * cover
-				above -= cover
+				if above -= cover; above <= 0 {
+					break
+				}
+			}
+			if above > 0 && s.inSun(x, y) {
+				above = s.paintSun(&c, x, y, above)
 			}
 			if above > 0 {
-				behind := row.at(x)
-				c[0] += behind[0] * above
-				c[1] += behind[1] * above
-				c[2] += behind[2] * above
+				left, right, t := &behind[x/coarse], &behind[x/coarse+1], float32(x%coarse)/coarse
+				c[0] += (left[0] + (right[0]-left[0])*t) * above
+				c[1] += (left[1] + (right[1]-left[1])*t) * above
+				c[2] += (left[2] + (right[2]-left[2])*t) * above
 			}
 			grain ^= grain << 13
 			grain ^= grain >> 17
@@ -191,6 +200,36 @@ func (s *scene) paintLand() {
 			px[3] = 255
 		}
 	}
+}
+
+// sunRadius is in units.
+const sunRadius = 46
+
+func (s *scene) inSun(x, y int) bool {
+	r := (sunRadius + 2) * s.unit
+	return math.Abs(float64(x)-s.sunX) < r && math.Abs(float64(y)-s.sunY) < r
+}
+
+// paintSun covers what the sun covers of a pixel, and returns what it leaves.
+func (s *scene) paintSun(c *rgb, x, y int, above float32) float32 {
+	d := math.Hypot(float64(x)-s.sunX, float64(y)-s.sunY)
+	cover := float32(max(0, min(1, sunRadius*s.unit-d+.5))) * above
+	bright := s.mood.sun.mix(rgb{1, 1, 1}, .55)
+	for k := range c {
+		c[k] += bright[k] * cover
+	}
+	return above - cover
+}
+
+// hillsAt returns the hills that reach up to row y, the nearest first.
+func (s *scene) hillsAt(y int) []int {
+	var hills []int
+	for i, top := range slices.Backward(s.tops) {
+		if float32(y)+.5 > top {
+			hills = append(hills, i)
+		}
+	}
+	return hills
 }
 
 const shadeSteps = 256
@@ -207,7 +246,7 @@ func (s *scene) shade(i int) []rgb {
 		lit := float32(math.Exp(-float64(t) * 22))
 		out[k] = body.mix(s.mood.sun, .22*lit*(1-.5*depth)).mix(mist, t*(1-.4*depth))
 		if i == len(s.ridges)-1 {
-			out[k] = out[k].mix(s.mood.near.mix(rgb{}, .35), t)
+			out[k] = out[k].mix(s.mood.leaf.mix(s.mood.near, .5), .7*t)
 		}
 	}
 	return out
@@ -226,7 +265,6 @@ func (s *scene) newSky() *sky {
 	k := &sky{w: s.w/coarse + 2, h: s.h/coarse + 2}
 	k.pix = make([]rgb, k.w*k.h)
 	clouds := s.newClouds()
-	radius := 46 * s.unit
 	horizon := float64(s.h) * .55
 	for y := range k.h {
 		fy := float64(y * coarse)
@@ -239,28 +277,20 @@ func (s *scene) newSky() *sky {
 			for i := range clouds {
 				c = c.mix(s.mood.sun.mix(rgb{1, 1, 1}, .4), clouds[i].at(fx, fy))
 			}
-			disc := float32(max(0, min(1, (radius-d)/(3*s.unit)+.5)))
-			k.pix[y*k.w+x] = c.mix(s.mood.sun.mix(rgb{1, 1, 1}, .55), disc)
+			k.pix[y*k.w+x] = c
 		}
 	}
 	return k
 }
 
-// A skyRow is one line of the stretched sky.
-type skyRow struct {
-	above, below []rgb
-	t            float32
-}
-
-func (k *sky) row(y int) skyRow {
-	i := y / coarse
-	return skyRow{k.pix[i*k.w : (i+1)*k.w], k.pix[(i+1)*k.w : (i+2)*k.w], float32(y%coarse) / coarse}
-}
-
-func (r skyRow) at(x int) rgb {
-	i, t := x/coarse, float32(x%coarse)/coarse
-	a := r.above[i].mix(r.above[i+1], t)
-	return a.mix(r.below[i].mix(r.below[i+1], t), r.t)
+// row is one line of the sky, still coarse from left to right.
+func (k *sky) row(y int) []rgb {
+	i, t := y/coarse*k.w, float32(y%coarse)/coarse
+	line := make([]rgb, k.w)
+	for x := range line {
+		line[x] = k.pix[i+x].mix(k.pix[i+k.w+x], t)
+	}
+	return line
 }
 
 // A cloud is a long soft ellipse.

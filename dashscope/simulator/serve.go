@@ -156,8 +156,8 @@ func (s *Simulator) handle(ctx context.Context, c *call) reply {
 	if !c.fault.before() {
 		r = s.carryOut(c)
 	}
-	if c.fault.Kind != "" {
-		r = c.fault.spoil(c.op, r)
+	if c.fault.before() || c.fault.Kind != "" && (c.entry.Accepted || !c.creates()) {
+		r = c.fault.spoil(c.op, r) // a create that was refused stays so
 	}
 	s.record(c, r)
 	if c.creates() && wait(ctx, c.late) != nil {
@@ -179,6 +179,10 @@ func (c *call) strike(f Fault) {
 func (s *Simulator) carryOut(c *call) reply {
 	if c.r.Method != c.method {
 		f := failure{http.StatusMethodNotAllowed, "MethodNotAllowed", "Request method '" + c.r.Method + "' is not supported."}
+		return f.reply()
+	}
+	if len(c.body) > bodyMax {
+		f := failure{http.StatusRequestEntityTooLarge, "InvalidParameter", "The request body is too large."}
 		return f.reply()
 	}
 	if strings.HasPrefix(c.r.URL.Path, "/api/") {

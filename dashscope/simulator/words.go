@@ -1,12 +1,10 @@
 package simulator
 
 import (
-	"bytes"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
-	"image/png"
 	"strings"
 	"sync"
 
@@ -155,14 +153,14 @@ func (s *scene) paintWords(p picture) {
 	margin := int(36 * s.unit)
 	lines := prompt.wrap(plain(p.prompt), s.w-2*margin, captionLines)
 	step := int(size * 1.38)
-	band := 2*margin*3/4 + len(lines)*step + int(size*.9)
-	s.shadeBand(s.h-band, s.h, .58)
-	y := s.h - band + margin*3/4 + int(size*.95)
+	band := margin + len(lines)*step + int(size*.9)
+	s.shadeBand(s.h-band, s.h, .52)
+	y := s.h - band + margin/2 + int(size*.95)
 	for _, line := range lines {
 		prompt.write(line, margin, y)
 		y += step
 	}
-	facts := fmt.Sprintf("SIMULATED  ·  %d*%d  ·  seed %d  ·  picture %d", p.width, p.height, p.seed, p.i+1)
+	facts := fmt.Sprintf("%d*%d  ·  seed %d  ·  picture %d", p.width, p.height, p.seed, p.i+1)
 	small.write(facts, margin, y-int(size*.15))
 	s.paintStamp()
 	if p.watermark {
@@ -199,7 +197,7 @@ func (s *scene) paintStamp() {
 
 // shadeBand darkens the rows from top to bottom, softly at the upper edge.
 func (s *scene) shadeBand(top, bottom int, strength float32) {
-	soft := 60 * s.unit
+	soft := 36 * s.unit
 	for y := max(0, top-int(soft)); y < bottom; y++ {
 		t := float32(min(1, (float64(y-top)+soft)/soft))
 		keep := int(256 * (1 - strength*t*t*(3-2*t)))
@@ -210,14 +208,4 @@ func (s *scene) shadeBand(top, bottom int, strength float32) {
 			}
 		}
 	}
-}
-
-// encode writes the picture as PNG.
-func encode(img *image.RGBA) []byte {
-	var b bytes.Buffer
-	e := png.Encoder{CompressionLevel: png.BestSpeed}
-	if err := e.Encode(&b, img); err != nil {
-		panic(err) // a buffer never fails
-	}
-	return b.Bytes()
 }
