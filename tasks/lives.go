@@ -114,30 +114,24 @@ func (s *Service) takeOver(ctx context.Context) error {
 		return err
 	}
 	now := time.Now()
-	alive := map[string]bool{s.self.id: true}
+	alive := map[string]bool{}
 	for _, row := range open {
 		if _, known := alive[row.Holder]; !known {
 			alive[row.Holder] = s.self.alive(row.Holder)
 		}
-		if row.Holder != s.self.id {
-			if alive[row.Holder] && row.LeaseUntil.After(now) && row.LeaseUntil.Before(now.Add(2*leaseTime)) {
-				continue
-			}
-			lastSign := row.LeaseUntil
-			row, err = s.cfg.Journal.Claim(ctx, row.ID, leaseOf(row), s.self.id, now.Add(leaseTime))
-			if errors.Is(err, journal.ErrLost) {
-				continue // another process was faster
-			}
-			if err != nil {
-				return err
-			}
-			s.log.Info("took a task over", "task", row.ID, "state", row.State)
-			if now.Sub(lastSign) > abandonedAfter {
-				row, err = s.abandon(ctx, row, "The process that queued it ended before it was sent, too long ago to buy it now. Nothing was bought.")
-			}
+		switch {
+		case row.Holder == s.self.id && s.isSubmitting(row, now):
+			continue
+		case row.Holder != s.self.id && alive[row.Holder] && isLeased(row, now):
+			continue
+		case row.Holder != s.self.id:
+			row, err = s.claim(ctx, row, now)
 		}
-		if now.Sub(row.Created) > maxQueued {
+		if err == nil && now.Sub(row.Created) > maxQueued {
 			row, err = s.abandon(ctx, row, "Its turn did not come within 24 hours. Nothing was bought.")
+		}
+		if errors.Is(err, journal.ErrLost) {
+			continue // another process was faster
 		}
 		if err != nil {
 			return err
@@ -145,6 +139,35 @@ func (s *Service) takeOver(ctx context.Context) error {
 		s.work(ctx, row)
 	}
 	return nil
+}
+
+// isLeased reports whether the holder's lease runs. One that ends impossibly late
+// was written before the clock was set back.
+func isLeased(row journal.Task, now time.Time) bool {
+	return row.LeaseUntil.After(now) && row.LeaseUntil.Before(now.Add(2*leaseTime))
+}
+
+// claim makes a task of a process that is gone this process's own.
+func (s *Service) claim(ctx context.Context, row journal.Task, now time.Time) (journal.Task, error) {
+	lastSign := row.LeaseUntil
+	row, err := s.cfg.Journal.Claim(ctx, row.ID, leaseOf(row), s.self.id, now.Add(leaseTime))
+	if err != nil {
+		return row, err
+	}
+	s.log.Info("took a task over", "task", row.ID, "state", row.State)
+	switch {
+	case State(row.State) == Submitting:
+		return s.giveUp(ctx, row)
+	case now.Sub(lastSign) > abandonedAfter:
+		return s.abandon(ctx, row, "The process that queued it ended before it was sent, too long ago to buy it now. Nothing was bought.")
+	}
+	return row, nil
+}
+
+// isSubmitting reports whether this process has the task's POST under way: its
+// own rows in that state are no leftovers.
+func (s *Service) isSubmitting(row journal.Task, now time.Time) bool {
+	return State(row.State) == Submitting && now.Before(row.Deadline.Add(time.Minute))
 }
 
 // abandon ends an order that was never sent; any other is left as it is.

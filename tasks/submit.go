@@ -158,6 +158,7 @@ func (s *Service) outcome(t *journal.Task, result *dashscope.Result, err error) 
 	case err == nil:
 		s.accept(t, result, now)
 	case errors.Is(err, dashscope.ErrMayBeAccepted):
+		t.Deadline = now // the request can be on its way no longer
 		s.doubt(t, now, "The answer to the submission was lost, so the service may have accepted it: "+err.Error())
 	case errors.Is(err, dashscope.ErrThrottled) || errors.Is(err, dashscope.ErrNotSent) || errors.Is(err, dashscope.ErrOtherSpelling):
 		s.repeat(t, now, err)
@@ -188,9 +189,6 @@ func (s *Service) accept(t *journal.Task, result *dashscope.Result, now time.Tim
 func (s *Service) doubt(t *journal.Task, now time.Time, reason string) {
 	t.State, t.Reason = string(Unknown), reason
 	t.Doubted, t.InDoubt, t.Reads = now, !t.Sync, 0
-	if now.Before(t.Deadline) && !t.Sent.After(now) {
-		t.Deadline = now
-	}
 	if t.Sync {
 		t.Reason += " A synchronous call leaves no task behind, so it cannot be found out."
 	}

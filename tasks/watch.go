@@ -59,8 +59,9 @@ func (s *Service) follow(ctx context.Context, id string, lease journal.Lease, wa
 // that somebody asks, so that what is due soon is done now.
 func (s *Service) step(ctx context.Context, row journal.Task, nudged bool) (next time.Duration, err error) {
 	switch State(row.State) {
-	case Submitting: // nobody here is sending it: its process died
-		return 0, s.giveUp(ctx, row)
+	case Submitting: // left over from a POST whose outcome could not be written down
+		_, err := s.giveUp(ctx, row)
+		return 0, err
 	case Unknown:
 		return s.resolve(ctx, row, nudged)
 	case Pending, Running:
@@ -79,18 +80,16 @@ func (s *Service) step(ctx context.Context, row journal.Task, nudged bool) (next
 }
 
 // giveUp notes that a process died between its slot and the service's answer.
-func (s *Service) giveUp(ctx context.Context, row journal.Task) error {
+func (s *Service) giveUp(ctx context.Context, row journal.Task) (journal.Task, error) {
 	lease := leaseOf(row)
 	row, err := s.cfg.Journal.Change(ctx, row.ID, &lease, func(t *journal.Task) error {
-		if State(t.State) == Submitting {
-			s.doubt(t, time.Now(), "The process that submitted it ended before the service's answer was written down.")
-		}
+		s.doubt(t, time.Now(), "The process that submitted it ended before the service's answer was written down.")
 		return nil
 	})
 	if err == nil {
 		s.changed(row)
 	}
-	return err
+	return row, err
 }
 
 // look asks the service and notes what it says, whoever holds the task.
