@@ -179,7 +179,7 @@ func (t *task) results(links []string) []result {
 		}
 		r := result{OrigPrompt: t.Prompt, URL: link}
 		if t.Extend {
-			r.ActualPrompt = rewrite(t.Prompt)
+			r.ActualPrompt = rewrite(plain(t.Prompt))
 		}
 		out = append(out, r)
 	}
