@@ -142,6 +142,7 @@ var catalogue = []Model{
 		Typical: 27500 * time.Millisecond, Source: reference,
 	},
 	{
+		// No time is published for it; 20 s lies between its two neighbours.
 		ID: "wan2.5-t2i-preview", Form: FormPrompt, CreatePath: pathPrompt,
 		PromptMax: 2000, NegativePromptMax: 500,
 		Sizes: areaRule, DefaultSize: Size{1280, 1280}, Shapes: areaShapes, MaxN: 4,

@@ -106,7 +106,8 @@ func letters(s string) string {
 	}, strings.ToLower(s))
 }
 
-// edits counts the letters to insert, delete or replace to get from a to b.
+// edits counts the letters to insert or delete to get from a to b. Replacing one
+// counts twice, so that wan2.0 is nearer to wanx2.0 than to wan2.1.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -116,11 +117,11 @@ func edits(a, b string) int {
 		diagonal := row[0]
 		row[0] = i + 1
 		for j := range len(b) {
-			cost := 1
+			best := min(row[j+1], row[j]) + 1
 			if a[i] == b[j] {
-				cost = 0
+				best = min(best, diagonal)
 			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+			diagonal, row[j+1] = row[j+1], best
 		}
 	}
 	return row[len(b)]

@@ -54,6 +54,9 @@ func singleShot(t *http.Transport) *http.Transport {
 	t.DisableKeepAlives = true
 	t.Protocols = new(http.Protocols)
 	t.Protocols.SetHTTP1(true)
+	if t.TLSClientConfig != nil { // a transport in use offers h2 here, whatever Protocols says
+		t.TLSClientConfig.NextProtos = nil
+	}
 	return t
 }
 
