@@ -1,0 +1,69 @@
+package server
+
+import "sync"
+
+const (
+	maxStreams  = 1000 // open at once
+	maxSessions = 4000 // of Streamable HTTP that are held in memory
+)
+
+// limits counts what clients hold open, together and for each owner. With many
+// owners, each gets at most half of everything, so that none locks the others out.
+type limits struct {
+	mu      sync.Mutex
+	shared  bool // there are tokens
+	total   load
+	byOwner map[string]*load
+}
+
+// load is what somebody holds open.
+type load struct {
+	calls, bytes, streams int
+}
+
+func (l *load) add(more load) {
+	l.calls += more.calls
+	l.bytes += more.bytes
+	l.streams += more.streams
+}
+
+func (l *load) fits(more load, share int) bool {
+	return l.calls+more.calls <= maxCalls/share &&
+		l.bytes+more.bytes <= maxCallBytes/share &&
+		l.streams+more.streams <= maxStreams/share
+}
+
+func newLimits(shared bool) *limits {
+	return &limits{shared: shared, byOwner: make(map[string]*load)}
+}
+
+// enter takes more for owner, until leave is called, or reports that there is no
+// room.
+func (l *limits) enter(owner string, more load) (leave func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	own := l.byOwner[owner]
+	if own == nil {
+		own = &load{}
+	}
+	share := 1
+	if l.shared {
+		share = 2
+	}
+	if !l.total.fits(more, 1) || !own.fits(more, share) {
+		return nil, false
+	}
+	l.byOwner[owner] = own
+	own.add(more)
+	l.total.add(more)
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		less := load{-more.calls, -more.bytes, -more.streams}
+		own.add(less)
+		l.total.add(less)
+		if *own == (load{}) {
+			delete(l.byOwner, owner)
+		}
+	}, true
+}

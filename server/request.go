@@ -1,0 +1,164 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"wan-image-mcp/tasks"
+)
+
+// Why nobody waits for an answer any more, as causes of a context's end.
+var (
+	errGone     = errors.New("the client has gone")
+	errCanceled = errors.New("the client cancelled the request")
+	errStopping = errors.New("the server is stopping")
+)
+
+// request is what a transport knows of the message that is being served, and
+// mcp-go does not carry. It travels in the context, and only inside this package:
+// handlers get functions.
+type request struct {
+	token   token      // of who sent it; zero when no token was asked for
+	session string     // "" means mcp-go's own session id
+	http    bool       // over the network, not from this computer's own user
+	stream  *sseStream // of the legacy transport, else nil
+
+	// waited ends when nobody waits for the answer: the client is gone or the
+	// server stops. Its cause tells which.
+	waited context.Context
+
+	mu       sync.Mutex
+	canceled bool // by the client, in so many words
+	settled  bool
+	written  bool
+	asked    bool // a handler wants to know whether its answer was written
+	after    []func(written bool)
+}
+
+type requestKey struct{}
+
+func withRequest(ctx context.Context, r *request) context.Context {
+	return context.WithValue(ctx, requestKey{}, r)
+}
+
+// requestOf is nil outside of this package's transports: an in-process client
+// has none.
+func requestOf(ctx context.Context) *request {
+	r, _ := ctx.Value(requestKey{}).(*request)
+	return r
+}
+
+// tokenOf is who sent the request of ctx.
+func tokenOf(ctx context.Context) token {
+	if r := requestOf(ctx); r != nil {
+		return r.token
+	}
+	return token{}
+}
+
+// settle tells everyone who asked whether the answer was written whole. Only the
+// first call counts. A cancelled request was not delivered, whatever was written.
+func (r *request) settle(written bool) {
+	r.mu.Lock()
+	if r.settled {
+		r.mu.Unlock()
+		return
+	}
+	r.settled, r.written = true, written && !r.canceled
+	after := r.after
+	r.after = nil
+	r.mu.Unlock()
+	for _, done := range after {
+		done(r.written)
+	}
+}
+
+func (r *request) cancel() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.canceled = true
+}
+
+func (r *request) isCanceled() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.canceled
+}
+
+// afterWrite calls done exactly once: with true after the answer to the request
+// of ctx was written whole to a client that had neither cancelled nor left, else
+// with false. In process an answer is delivered when it is returned.
+func afterWrite(ctx context.Context, done func(written bool)) {
+	r := requestOf(ctx)
+	if r == nil {
+		done(ctx.Err() == nil)
+		return
+	}
+	r.mu.Lock()
+	r.asked = true
+	r.mu.Unlock()
+	r.onSettle(done)
+}
+
+func (r *request) onSettle(done func(written bool)) {
+	r.mu.Lock()
+	if !r.settled {
+		r.after = append(r.after, done)
+		r.mu.Unlock()
+		return
+	}
+	r.mu.Unlock()
+	done(r.written)
+}
+
+func (r *request) isAsked() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked
+}
+
+// canceled reports whether the client itself took the request of ctx back. A
+// connection that broke says nothing, except in protocol version 2026-07-28 over
+// HTTP, where closing the stream is how a client cancels.
+func canceled(ctx context.Context) bool {
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		return false
+	}
+	r := requestOf(ctx)
+	switch {
+	case r == nil || r.isCanceled():
+		return true
+	case r.waited.Err() == nil:
+		return true // mcp-go has heeded notifications/cancelled
+	case errors.Is(context.Cause(r.waited), errStopping):
+		return false
+	}
+	return r.http && mcpserver.IsModernRequest(ctx)
+}
+
+// callers tells on whose behalf a request is made. Ids of tasks that this program
+// did not create are adopted for the computer's own user only: whoever can reach
+// a network address must not try out ids of the whole account.
+func callers(localOwner string) func(context.Context) tasks.Caller {
+	return func(ctx context.Context) tasks.Caller {
+		caller := tasks.Caller{Owner: localOwner, AdoptForeign: true}
+		if session := mcpserver.ClientSessionFromContext(ctx); session != nil {
+			caller.Session = session.SessionID()
+		}
+		r := requestOf(ctx)
+		if r == nil {
+			return caller
+		}
+		caller.AdoptForeign = !r.http
+		if r.token.owner != "" {
+			caller.Owner = r.token.owner
+		}
+		if r.session != "" {
+			caller.Session = r.session
+		}
+		return caller
+	}
+}

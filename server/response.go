@@ -1,0 +1,104 @@
+package server
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// writeTimeout is how long a client may take for one write. Without it, one that
+// does not read keeps its answer in memory for ever.
+const writeTimeout = 30 * time.Second
+
+// response watches an answer on its way out.
+type response struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	origin  string // of an allowed page, "" for none
+
+	mu     sync.Mutex
+	status int
+	sent   bool
+	err    error // the first that the client's side gave
+}
+
+func newResponse(w http.ResponseWriter, origin string) *response {
+	return &response{ResponseWriter: w, control: http.NewResponseController(w), origin: origin}
+}
+
+// Unwrap gives http.ResponseController the rest.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader sends the header. Which pages may read the answer is not for the
+// transports to say: mcp-go's SSE server lets any.
+func (w *response) WriteHeader(status int) {
+	w.mu.Lock()
+	first := w.status == 0
+	if first {
+		w.status = status
+	}
+	w.mu.Unlock()
+	if !first {
+		return
+	}
+	h := w.Header()
+	h.Del("Access-Control-Allow-Origin")
+	h.Set("X-Accel-Buffering", "no") // a proxy must not hold events back
+	h.Set("X-Content-Type-Options", "nosniff")
+	if w.origin != "" {
+		h.Set("Access-Control-Allow-Origin", w.origin)
+		h.Set("Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate")
+		h.Set("Vary", "Origin")
+	}
+	w.allow(writeTimeout)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// allow gives the client so much time to take what is written next. A recorder
+// has no deadlines.
+func (w *response) allow(d time.Duration) { _ = w.control.SetWriteDeadline(time.Now().Add(d)) }
+
+// Write sends part of the body.
+func (w *response) Write(p []byte) (int, error) {
+	if w.code() == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	w.allow(writeTimeout)
+	n, err := w.ResponseWriter.Write(p)
+	w.note(len(p) > 0, err)
+	return n, err
+}
+
+// Flush sends what was written so far.
+func (w *response) Flush() { _ = w.FlushError() }
+
+// FlushError is Flush that tells whether it went.
+func (w *response) FlushError() error {
+	w.allow(writeTimeout)
+	err := w.control.Flush()
+	w.note(false, err)
+	return err
+}
+
+func (w *response) note(sent bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sent = w.sent || sent
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+func (w *response) code() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.status
+}
+
+// whole reports whether a body was written and taken to its end.
+func (w *response) whole() bool {
+	_ = w.FlushError()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sent && w.err == nil
+}

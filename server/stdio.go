@@ -1,0 +1,251 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+)
+
+const (
+	maxCalls     = 1000     // requests served at once
+	maxCallBytes = 32 << 20 // of all their messages together
+
+	// At the end of input, and when the server stops, running calls may finish for
+	// drainSoft. Then their waiting ends, and they have until drainHard to say how
+	// far they came. Together this leaves the paid work most of the six seconds in
+	// which a client expects a server to be gone.
+	drainSoft = 300 * time.Millisecond
+	drainHard = 600 * time.Millisecond
+)
+
+// Stdio serves one client over a pair of streams, one JSON-RPC message on each
+// line, until in ends or ctx does; both are a clean end and return nil. A stream
+// that fails is an error.
+//
+// Every request has its own goroutine, so no call waits for another, but the
+// answer to initialize is written before the next line is looked at. mcp-go's own
+// server has a pool of five for tools, and loses answers at the end of input.
+//
+// A read from in that is under way when ctx ends cannot be interrupted: its
+// goroutine stays behind until in is closed.
+func Stdio(ctx context.Context, s *mcpserver.MCPServer, in io.Reader, out io.Writer, log *slog.Logger) error {
+	session := newStdioSession()
+	base, stopWaiting := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stopWaiting(errGone)
+	if err := s.RegisterSession(base, session); err != nil {
+		return fmt.Errorf("open the stdio session: %w", err)
+	}
+	defer s.UnregisterSession(base, session.SessionID())
+	c := &stdioConn{
+		server:  s,
+		session: session,
+		log:     logger(log),
+		base:    s.WithContext(base, session),
+		answers: make(chan answer),
+		broken:  make(chan error, 1),
+		closed:  make(chan struct{}),
+		calls:   make(map[*call]bool),
+	}
+	go c.write(out)
+	defer close(c.closed)
+
+	ended := make(chan error, 1)
+	go func() { ended <- c.read(in) }()
+	select {
+	case err := <-ended:
+		c.drain(errGone, stopWaiting)
+		return err
+	case err := <-c.broken:
+		c.drain(errGone, stopWaiting)
+		return fmt.Errorf("write to the client: %w", err)
+	case <-ctx.Done():
+		c.drain(errStopping, stopWaiting)
+		return nil
+	}
+}
+
+// stdioConn is the state of one Stdio.
+type stdioConn struct {
+	server  *mcpserver.MCPServer
+	session *stdioSession
+	log     *slog.Logger
+	base    context.Context // of all calls; ends when nobody waits any more
+	answers chan answer
+	broken  chan error
+	closed  chan struct{}
+
+	mu      sync.Mutex
+	calls   map[*call]bool
+	bytes   int  // of the messages of calls
+	ending  bool // no further requests are taken
+	gone    bool // the client does not wait any more
+	running sync.WaitGroup
+}
+
+// call is one request under way.
+type call struct {
+	envelope
+	message []byte
+	request *request
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+}
+
+// read serves what comes in until it ends.
+func (c *stdioConn) read(in io.Reader) error {
+	lines := newLineReader(in, maxLine)
+	for {
+		line, err := lines.next()
+		switch {
+		case errors.Is(err, errLineTooLong):
+			_ = c.send(failure(nil, mcp.PARSE_ERROR, fmt.Sprintf("Parse error: a message may have at most %d bytes", maxLine)))
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read from the client: %w", err)
+		case len(bytes.TrimSpace(line)) > 0:
+			c.receive(line)
+		}
+	}
+}
+
+// receive serves one message. It returns as soon as the next one may be read.
+func (c *stdioConn) receive(message []byte) {
+	e, err := parseEnvelope(message)
+	if bad := (*envelopeError)(nil); errors.As(err, &bad) {
+		c.log.Debug("refused a message", "reason", bad.text)
+		_ = c.send(bad.response())
+		return
+	}
+	switch {
+	case e.isCancel():
+		c.cancelCall(e.target)
+	case e.method == "":
+		// An answer, and this program asks its client nothing.
+	case e.id == nil:
+		c.handle(c.base, e, message)
+	case e.method == string(mcp.MethodInitialize):
+		if call := c.admit(e, message); call != nil {
+			c.serve(call)
+		}
+	default:
+		if call := c.admit(e, message); call != nil {
+			go c.serve(call)
+		}
+	}
+}
+
+// admit takes a request in, or answers that there are too many.
+func (c *stdioConn) admit(e envelope, message []byte) *call {
+	ctx, cancel := context.WithCancelCause(c.base)
+	r := &request{waited: c.base}
+	call := &call{envelope: e, message: message, request: r, ctx: withRequest(ctx, r), cancel: cancel}
+	c.mu.Lock()
+	ending := c.ending
+	full := len(c.calls) >= maxCalls || (len(c.calls) > 0 && c.bytes+len(message) > maxCallBytes)
+	if !ending && !full {
+		c.calls[call] = true
+		c.bytes += len(message)
+		c.running.Add(1)
+	}
+	c.mu.Unlock()
+	switch {
+	case ending:
+		cancel(errStopping)
+		return nil
+	case full:
+		cancel(errCanceled)
+		_ = c.send(failure(e.id, mcp.INTERNAL_ERROR, fmt.Sprintf(
+			"Too many requests at once: at most %d, with %d bytes together. Wait for an answer and try again.", maxCalls, maxCallBytes)))
+		return nil
+	}
+	return call
+}
+
+// serve answers one request. Its place is free again when the answer is written,
+// so that a client that does not read cannot pile answers up.
+func (c *stdioConn) serve(call *call) {
+	defer c.running.Done()
+	defer call.cancel(nil)
+	response := c.handle(call.ctx, call.envelope, call.message)
+	written := false
+	if !call.request.isCanceled() {
+		written = c.send(response) == nil
+	}
+	c.mu.Lock()
+	delete(c.calls, call)
+	c.bytes -= len(call.message)
+	delivered := written && !c.gone
+	c.mu.Unlock()
+	call.request.settle(delivered)
+}
+
+// handle lets mcp-go answer, and gives the answer the id that the client sent:
+// mcp-go reads it into a float64. A panic becomes an answer like any other.
+func (c *stdioConn) handle(ctx context.Context, e envelope, message []byte) (response mcp.JSONRPCMessage) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			response = failure(e.id, mcp.INTERNAL_ERROR, panicked(c.log, reason, e.method))
+		}
+	}()
+	switch r := c.server.HandleMessage(ctx, message).(type) {
+	case mcp.JSONRPCResponse:
+		r.ID = mcp.NewRequestId(e.id)
+		return r
+	case mcp.JSONRPCError:
+		r.ID = mcp.NewRequestId(e.id)
+		return r
+	default:
+		return r
+	}
+}
+
+// cancelCall ends the request with this id. An id that is not under way is late.
+func (c *stdioConn) cancelCall(id json.RawMessage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for call := range c.calls {
+		if bytes.Equal(call.id, id) && call.method != string(mcp.MethodInitialize) {
+			call.request.cancel()
+			call.cancel(errCanceled)
+		}
+	}
+}
+
+// drain lets the calls under way come to an end: see drainSoft.
+func (c *stdioConn) drain(cause error, stopWaiting context.CancelCauseFunc) {
+	c.mu.Lock()
+	c.ending = true
+	c.gone = errors.Is(cause, errGone)
+	for call := range c.calls {
+		if call.method == string(mcp.MethodSubscriptionsListen) {
+			call.cancel(cause) // it has no other end
+		}
+	}
+	c.mu.Unlock()
+	done := make(chan struct{})
+	go func() { c.running.Wait(); close(done) }()
+	soft, hard := time.NewTimer(drainSoft), time.NewTimer(drainSoft+drainHard)
+	defer soft.Stop()
+	defer hard.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-soft.C:
+			stopWaiting(cause)
+		case <-hard.C:
+			c.log.Warn("left before every call had its answer")
+			return
+		}
+	}
+}
