@@ -2,6 +2,7 @@ package tools_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"os"
@@ -18,10 +19,17 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// newServer has the three tools, with mcp-go's own check of results on.
+// newServer has the three tools as each client should see them, with mcp-go's own
+// check of results on.
 func newServer(t *testing.T, d tools.Deps) *server.MCPServer {
 	t.Helper()
-	s := server.NewMCPServer("wan-image-mcp", "test", server.WithToolCapabilities(false), server.WithOutputSchemaValidation())
+	s := server.NewMCPServer("wan-image-mcp", "test", server.WithToolCapabilities(false), server.WithOutputSchemaValidation(),
+		server.WithToolFilter(func(ctx context.Context, all []mcp.Tool) []mcp.Tool {
+			for i := range all {
+				all[i] = tools.ForClient(tools.Client(ctx), all[i], d.Results)
+			}
+			return all
+		}))
 	if err := tools.Register(s, d); err != nil {
 		t.Fatal(err)
 	}
