@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"wan-image-mcp/tasks"
+	"wan-image-mcp/tools"
 )
 
 // toolClient calls the tools as any MCP client does, within this process.
@@ -88,13 +89,13 @@ func (p *program) attend(cmd *cobra.Command, s *settings, d delivery, dir string
 	}
 	screen := &screen{w: p.stderr}
 	bar := isTerminal(p.stderr) && p.getenv("TERM") != "dumb"
-	w, err := p.open(cmd.Context(), s, "", s.log.logger(screen, p.colour()))
+	w, err := p.open(cmd.Context(), s, s.log.logger(screen, p.colour()), "", nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
 	w.run(cmd.Context())
-	mcpServer, err := p.mcpServer(w, s)
+	mcpServer, err := p.mcpServer(w, s, tools.ResultOptions{Images: tools.ImagesNone, Structured: tools.StructuredOn})
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,10 @@ func (p *program) attend(cmd *cobra.Command, s *settings, d delivery, dir string
 	defer c.mcp.Close()
 	t := &attendance{
 		p: p, cmd: cmd, s: s, d: d, dir: dir, work: w, mcp: c,
-		show: &progress{screen: screen, bar: bar, quiet: d.quiet, started: time.Now()},
+		show: &progress{screen: screen, bar: bar, quiet: d.quiet, started: time.Now(), speed: 1},
+	}
+	if s.simulate {
+		t.show.speed = s.speed
 	}
 	return t.run(cmd.Context(), first)
 }

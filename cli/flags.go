@@ -126,6 +126,7 @@ type checked[T any] struct {
 	at    *T
 	kind  string // what the help calls it
 	parse func(string) (T, error)
+	text  string // as it was set
 }
 
 // set makes a flag of at that goes through parse, and gives at its default.
@@ -140,13 +141,13 @@ func set[T any](f *pflag.FlagSet, at *T, name, def, kind, usage string, parse fu
 func (c *checked[T]) Set(text string) error {
 	v, err := c.parse(text)
 	if err == nil {
-		*c.at = v
+		*c.at, c.text = v, text
 	}
 	return err
 }
 
 func (c *checked[T]) Type() string   { return c.kind }
-func (c *checked[T]) String() string { return strings.TrimSpace(fmt.Sprint(*c.at)) }
+func (c *checked[T]) String() string { return c.text }
 
 // oneOf takes one of a few words.
 func oneOf(words ...string) (kind string, parse func(string) (string, error)) {

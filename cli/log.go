@@ -42,8 +42,8 @@ func (l *logging) logger(w io.Writer, colour bool) *slog.Logger {
 // colour reports whether stderr is for eyes and takes colours.
 func (p *program) colour() bool { return isTerminal(p.stderr) && p.getenv("NO_COLOR") == "" }
 
-// isTerminal reports whether a person sees what is written to w.
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
+// isTerminal reports whether a person is at the other end of a stream.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }

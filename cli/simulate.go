@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,8 +36,12 @@ listing and cancelling tasks, and the host of the pictures, which are real PNG
 files drawn from prompt and seed. Every key that starts with sk- is right. The
 official SDKs work against it when their base URL is http://HOST:PORT/api/v1.
 
-Faults can be asked for with markers in the prompt and through /admin; GET /admin
-on the simulator tells which, GET /admin/stats counts what it saw.`,
+A marker in a prompt makes it misbehave for that one order. GET http://HOST:PORT/
+tells the addresses below /admin, which do the same for any request and count what
+was asked.
+
+MARKERS
+` + markers(),
 		Example: `  wan-image-mcp simulate --listen 127.0.0.1:8090 --speed 10
 
   # and in another terminal
@@ -64,6 +70,17 @@ on the simulator tells which, GET /admin/stats counts what it saw.`,
 	set(f, &region, "region", string(dashscope.Beijing), regionWords(), "region to imitate: its models, their spelling and pace", dashscope.ParseRegion)
 	log.flags(f, "info")
 	return cmd
+}
+
+// markers lists what a prompt can ask of the simulator.
+func markers() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, m := range simulator.Markers() {
+		fmt.Fprintf(w, "  %s\t%s\n", m.Text, m.What)
+	}
+	_ = w.Flush() // a strings.Builder takes everything
+	return strings.TrimRight(b.String(), "\n")
 }
 
 // simulate serves until ctx ends.

@@ -101,7 +101,7 @@ func (p *program) withWork(ctx context.Context, s *settings, fn func(context.Con
 	if err := s.resolve(p.getenv); err != nil {
 		return err
 	}
-	w, err := p.open(ctx, s, "", s.log.logger(p.stderr, p.colour()))
+	w, err := p.open(ctx, s, s.log.logger(p.stderr, p.colour()), "", nil)
 	if err != nil {
 		return err
 	}

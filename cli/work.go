@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"time"
 
 	"wan-image-mcp/dashscope"
 	"wan-image-mcp/dashscope/simulator"
@@ -22,15 +23,21 @@ type work struct {
 	tasks  *tasks.Service
 	store  *store.Folder
 	owner  string
+	noKey  error // why nothing can be ordered, nil when it can
 	log    *slog.Logger
 	closer []func() error
-	ended  chan error
-	stop   context.CancelFunc
+
+	stop  context.CancelFunc // nil until run
+	ended chan struct{}      // closed when the tasks have ended
+	err   error              // why they did, once ended
 }
 
-// open opens everything; nothing is worked on until run.
-func (p *program) open(ctx context.Context, s *settings, outputDir string, log *slog.Logger) (w *work, err error) {
-	w = &work{log: log, owner: owner(p.getenv), ended: make(chan error, 1)}
+// open opens everything; nothing is worked on until run. outputDir is for readable
+// copies, "" for none; observe hears of requests to the service, nil for nobody.
+func (p *program) open(ctx context.Context, s *settings, log *slog.Logger, outputDir string,
+	observe func(op, outcome string, took time.Duration),
+) (w *work, err error) {
+	w = &work{log: log, owner: owner(p.getenv), ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.closeAll())
@@ -44,6 +51,7 @@ func (p *program) open(ctx context.Context, s *settings, outputDir string, log *
 	if err != nil {
 		return w, err
 	}
+	client.Observe = observe
 	j, err := journal.Open(filepath.Join(s.place(), "journal.db"))
 	if err != nil {
 		return w, err
@@ -71,7 +79,12 @@ func (p *program) open(ctx context.Context, s *settings, outputDir string, log *
 func (w *work) run(ctx context.Context) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w.stop = stop
-	go func() { w.ended <- w.tasks.Run(running) }()
+	go func() {
+		defer close(w.ended)
+		if err := w.tasks.Run(running); !errors.Is(err, context.Canceled) {
+			w.err = err
+		}
+	}()
 }
 
 // makeState makes the state folder, which holds links and prompts, for its owner only.
@@ -101,10 +114,20 @@ func (w *work) client(ctx context.Context, p *program, s *settings) (*dashscope.
 		return nil, "", err
 	}
 	a.warn(w.log)
+	if a.key == "" {
+		w.noKey = errNoKey
+	}
 	return &dashscope.Client{
 		APIKey: a.key, Region: s.region, Workspace: s.workspace, BaseURL: a.base, Logger: w.log,
 	}, a.upstream(), nil
 }
+
+// errNoKey is for a model that was asked for a picture, and its user. Some clients
+// hand no exported variable on to a server, so the place is named.
+var errNoKey = errors.New("this server has no API key, so it cannot order pictures: put " + envKey +
+	" into the env block of wan-image-mcp in the MCP client's configuration (an exported variable does not reach the server in every client), " +
+	"or put the path of a file with the key into " + envKeyFile + " there, and restart the server; " +
+	"to try it without a key and without cost, start it with --simulate (" + envName("simulate") + "=true)")
 
 // warn tells what will give trouble later.
 func (a account) warn(log *slog.Logger) {
@@ -126,14 +149,11 @@ func (a account) warn(log *slog.Logger) {
 // close stops working, gives what is under way its five seconds, and lets go of
 // everything.
 func (w *work) close() error {
-	var err error
 	if w.stop != nil {
 		w.stop()
-		if err = <-w.ended; errors.Is(err, context.Canceled) {
-			err = nil
-		}
+		<-w.ended
 	}
-	return errors.Join(err, w.closeAll())
+	return errors.Join(w.err, w.closeAll())
 }
 
 func (w *work) closeAll() error {

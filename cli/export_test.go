@@ -1,0 +1,9 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// Root is the command tree, for tests that look at every flag.
+func Root() *cobra.Command { return (&program{}).root() }
+
+// EnvName is the variable of a flag.
+var EnvName = envName
