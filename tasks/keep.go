@@ -51,10 +51,9 @@ func (s *Service) keep(ctx context.Context, row journal.Task) (next time.Duratio
 	return s.fetchPause(row), nil
 }
 
-// fetchPause doubles from one second to a minute with the age of the pictures.
+// fetchPause grows from a second to ten minutes with the age of the pictures.
 func (s *Service) fetchPause(row journal.Task) time.Duration {
-	age := time.Since(row.Looked)
-	return max(time.Second, min(age/2, time.Minute))
+	return max(time.Second, min(time.Since(row.Looked)/2, 10*time.Minute))
 }
 
 // fetch brings one picture home, or notes in it why not.
@@ -94,17 +93,17 @@ func (s *Service) fetchFreshLink(ctx context.Context, row journal.Task, p *journ
 	return s.cfg.Store.Fetch(ctx, p.Link)
 }
 
-// whyNot classifies a failed download.
+// whyNot classifies a failed download. A link is tried until its time is over,
+// also when the host says before that it is.
 func whyNot(err error, expires time.Time) string {
 	for sentinel, code := range map[error]string{
-		store.ErrLinkExpired: codeLinkExpired, store.ErrNotAllowed: codeNotAllowed,
-		store.ErrNotPicture: codeNotPicture, store.ErrTooBig: codeTooBig,
+		store.ErrNotAllowed: codeNotAllowed, store.ErrNotPicture: codeNotPicture, store.ErrTooBig: codeTooBig,
 	} {
 		if errors.Is(err, sentinel) {
 			return code
 		}
 	}
-	if !expires.IsZero() && time.Now().After(expires.Add(time.Hour)) {
+	if time.Now().After(expires) {
 		return codeLinkExpired
 	}
 	return codeRetry

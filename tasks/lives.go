@@ -83,21 +83,27 @@ func (p *process) sweep() {
 
 func (p *process) stop() error { return errors.Join(p.lock.Unlock(), os.Remove(p.file(p.id))) }
 
-// keepHouse renews this process's leases, takes over what others left, and sees
-// to it that each open task of this process is worked on, until ctx ends.
+// keepHouse takes over what others left, sees to it that each open task of this
+// process is worked on, and renews its leases, until ctx ends. While nothing is
+// open it only asks whether another process has written.
 func (s *Service) keepHouse(ctx context.Context) {
 	tick := time.NewTicker(takeoverTick)
 	defer tick.Stop()
 	var renewed time.Time
+	var seen int64
+	open := 1
 	for {
-		if err := s.takeOver(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("open tasks could not be looked through", "error", err)
+		version, err := s.cfg.Journal.Changed(ctx)
+		if err == nil && (open > 0 || version != seen || s.ordered.Swap(false)) {
+			seen = version
+			open, err = s.takeOver(ctx)
 		}
-		if time.Since(renewed) >= renewEvery {
+		if err == nil && open > 0 && time.Since(renewed) >= renewEvery {
 			renewed = time.Now()
-			if _, err := s.cfg.Journal.Renew(ctx, s.self.id, renewed.Add(leaseTime)); err != nil && ctx.Err() == nil {
-				s.log.Error("leases could not be renewed", "error", err)
-			}
+			_, err = s.cfg.Journal.Renew(ctx, s.self.id, renewed.Add(leaseTime))
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("open tasks could not be looked through", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -107,15 +113,16 @@ func (s *Service) keepHouse(ctx context.Context) {
 	}
 }
 
-// takeOver claims each open task whose holder is gone and starts its work.
-func (s *Service) takeOver(ctx context.Context) error {
-	open, err := s.cfg.Journal.OpenTasks(ctx, s.cfg.Upstream)
+// takeOver claims each open task whose holder is gone and starts its work. It
+// reports how many tasks are open.
+func (s *Service) takeOver(ctx context.Context) (open int, err error) {
+	rows, err := s.cfg.Journal.OpenTasks(ctx, s.cfg.Upstream)
 	if err != nil {
-		return err
+		return 1, err
 	}
 	now := time.Now()
 	alive := map[string]bool{}
-	for _, row := range open {
+	for _, row := range rows {
 		if _, known := alive[row.Holder]; !known {
 			alive[row.Holder] = s.self.alive(row.Holder)
 		}
@@ -131,14 +138,15 @@ func (s *Service) takeOver(ctx context.Context) error {
 			row, err = s.abandon(ctx, row, "Its turn did not come within 24 hours. Nothing was bought.")
 		}
 		if errors.Is(err, journal.ErrLost) {
+			err = nil
 			continue // another process was faster
 		}
 		if err != nil {
-			return err
+			return len(rows), err
 		}
 		s.work(ctx, row)
 	}
-	return nil
+	return len(rows), nil
 }
 
 // isLeased reports whether the holder's lease runs. One that ends impossibly late

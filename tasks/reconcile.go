@@ -1,12 +1,12 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"wan-image-mcp/dashscope"
@@ -23,6 +23,8 @@ const (
 	// listPage and maxPages bound one reading of the service's task list.
 	listPage = 100
 	maxPages = 200
+	// maxExamined bounds the tasks that one round asks about.
+	maxExamined = 200
 	// candidateGap is between two looks at candidates that have not ended.
 	candidateGap = 3 * time.Second
 	// nudgedGap is between two readings of the list for a caller who asks.
@@ -118,18 +120,19 @@ func (s *Service) nextReading(row journal.Task, now time.Time) time.Duration {
 // candidate is a task of the account that no row claims.
 type candidate struct {
 	dashscope.TaskRow
-	result *dashscope.Result // nil while it has not ended
+	result  *dashscope.Result // nil while it has not ended, or was not looked at yet
+	claimed bool
 }
 
 // reconcile matches a model's doubts with the tasks of the account that nobody
 // claims. It reports whether candidates are still running, so that a look soon
 // is worthwhile.
 func (s *Service) reconcile(ctx context.Context, model string) (undecided bool, err error) {
-	lock := s.doubtLock(model)
-	lock.Lock()
-	defer lock.Unlock()
+	s.reconciling.Lock()
+	defer s.reconciling.Unlock()
 	doubts, err := s.cfg.Journal.InDoubt(ctx, s.cfg.Upstream, model)
 	if err != nil || len(doubts) == 0 {
+		clear(s.examined)
 		return false, err
 	}
 	candidates, whole, err := s.candidates(ctx, model, doubts)
@@ -146,17 +149,8 @@ func (s *Service) reconcile(ctx context.Context, model string) (undecided bool, 
 	return undecided, nil
 }
 
-func (s *Service) doubtLock(model string) *sync.Mutex {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.doubts[model] == nil {
-		s.doubts[model] = new(sync.Mutex)
-	}
-	return s.doubts[model]
-}
-
-// candidates reads the whole task list of a model and what is known of each
-// unclaimed task in one of the windows. whole is false when the list cannot
+// candidates reads the whole task list of a model and keeps the unclaimed tasks
+// in one of the windows, the likeliest first. whole is false when the list cannot
 // prove that a task does not exist.
 func (s *Service) candidates(ctx context.Context, model string, doubts []journal.Task) (found []*candidate, whole bool, err error) {
 	rows, whole, err := s.list(ctx, model)
@@ -164,8 +158,7 @@ func (s *Service) candidates(ctx context.Context, model string, doubts []journal
 		return nil, false, err
 	}
 	for _, row := range rows {
-		inAny := slices.ContainsFunc(doubts, func(d journal.Task) bool { return inWindow(row, d) })
-		if !inAny {
+		if !slices.ContainsFunc(doubts, func(d journal.Task) bool { return inWindow(row, d) }) {
 			continue
 		}
 		claimed, err := s.cfg.Journal.ByUpstreamID(ctx, s.cfg.Upstream, row.TaskID)
@@ -175,17 +168,44 @@ func (s *Service) candidates(ctx context.Context, model string, doubts []journal
 		if err != nil && !errors.Is(err, journal.ErrNotFound) {
 			return nil, false, err
 		}
-		result, err := s.cfg.Client.Task(ctx, row.TaskID)
-		if err != nil {
-			return nil, false, err
-		}
-		c := &candidate{TaskRow: row}
-		if result.Status.Terminal() && result.Status != dashscope.StatusUnknown {
-			c.result = result
-		}
-		found = append(found, c)
+		found = append(found, &candidate{TaskRow: row})
 	}
-	return found, whole, nil
+	sent := doubts[0].Sent
+	slices.SortStableFunc(found, func(a, b *candidate) int {
+		return cmp.Compare(a.Created.Sub(sent).Abs(), b.Created.Sub(sent).Abs())
+	})
+	return found, whole, s.examine(ctx, doubts, found)
+}
+
+// examine asks what the candidates are, those that ended once, until each doubt
+// has found its own. What is left for a later round counts as not ended.
+func (s *Service) examine(ctx context.Context, doubts []journal.Task, candidates []*candidate) error {
+	if len(s.examined) > maxPages*listPage {
+		clear(s.examined)
+	}
+	missing, asked := len(doubts), 0
+	for _, c := range candidates {
+		if c.result = s.examined[c.TaskID]; c.result == nil && asked < maxExamined {
+			asked++
+			result, err := s.cfg.Client.Task(ctx, c.TaskID)
+			if err != nil {
+				return err
+			}
+			if result.Status.Terminal() && result.Status != dashscope.StatusUnknown {
+				c.result = result
+				s.examined[c.TaskID] = result
+			}
+		}
+		for _, d := range doubts {
+			if req, err := request(d); err == nil && c.verdict(req) == mine {
+				if missing--; missing == 0 {
+					return nil
+				}
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // list reads every page of the service's task list.
@@ -229,7 +249,7 @@ func (s *Service) match(ctx context.Context, doubt journal.Task, doubts []journa
 	}
 	var possible []*candidate
 	for _, c := range candidates {
-		if c.TaskID == "" || !inWindow(c.TaskRow, doubt) {
+		if c.claimed || !inWindow(c.TaskRow, doubt) {
 			continue
 		}
 		switch c.verdict(req) {
@@ -316,7 +336,7 @@ func (s *Service) adoptCandidate(ctx context.Context, doubt journal.Task, c *can
 	if err != nil {
 		return err
 	}
-	c.TaskID = "" // claimed
+	c.claimed = true
 	s.log.Info("found a submission whose answer was lost", "task", row.ID, "upstream_task_id", row.UpstreamID, "state", row.State)
 	s.changed(row)
 	s.nudge(row.ID)
@@ -407,6 +427,10 @@ func (s *Service) adopt(ctx context.Context, c Caller, id string) (journal.Task,
 		Created: now, Accepted: now, Billed: -1,
 	}
 	learn(&row, result, now)
-	row.Counted = 0                            // it was not bought with this program
-	return row, s.cfg.Journal.Insert(ctx, row) // the next round of keepHouse works on it
+	row.Counted = 0 // it was not bought with this program
+	if err := s.cfg.Journal.Insert(ctx, row); err != nil {
+		return row, err
+	}
+	s.changed(row) // the next round of keepHouse works on it
+	return row, nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wan-image-mcp/dashscope"
@@ -62,6 +63,7 @@ type Service struct {
 	news *hub
 
 	turn    chan struct{} // a submission may be possible
+	ordered atomic.Bool   // this process has written since keepHouse looked
 	stopped chan struct{} // closed when Run winds up
 
 	posts    sync.WaitGroup  // POSTs under way
@@ -71,8 +73,10 @@ type Service struct {
 
 	mu      sync.Mutex
 	working map[string]chan struct{} // by task: wakes the goroutine that works on it
-	doubts  map[string]*sync.Mutex   // by model: one reconciliation at a time
 	fetches chan struct{}            // bounds downloads
+
+	reconciling sync.Mutex                   // one reconciliation at a time
+	examined    map[string]*dashscope.Result // tasks of the account that ended, by the service's id
 }
 
 // New makes a Service and announces this process to the others that use the same
@@ -86,7 +90,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		cfg: cfg, log: cfg.Logger, self: self, news: newHub(),
 		turn: make(chan struct{}, 1), stopped: make(chan struct{}),
-		working: map[string]chan struct{}{}, doubts: map[string]*sync.Mutex{}, fetches: make(chan struct{}, maxFetches),
+		working: map[string]chan struct{}{}, examined: map[string]*dashscope.Result{}, fetches: make(chan struct{}, maxFetches),
 	}
 	s.postCtx, s.endPosts = context.WithCancel(context.Background())
 	return s, nil
@@ -191,6 +195,7 @@ func (s *Service) nudgeDispatcher() {
 
 // changed tells everyone in this process that a task has changed.
 func (s *Service) changed(row journal.Task) {
+	s.ordered.Store(true)
 	s.news.publish(s.task(row))
 	s.nudgeDispatcher()
 }

@@ -170,7 +170,9 @@ func succeed(t *journal.Task, result *dashscope.Result, now time.Time) {
 	if result.ImageCount >= 0 {
 		t.Billed = result.ImageCount
 	}
-	t.Counted = t.Billed
+	if !t.Foreign { // what was bought elsewhere is not this program's spending
+		t.Counted = t.Billed
+	}
 }
 
 // forgotten notes that the service does not know the task (any more).

@@ -63,7 +63,7 @@ func (w *world) live(change ...func(*tasks.Config)) *life {
 	}
 	l := &life{w: w, ended: make(chan error, 1)}
 	l.cfg = tasks.Config{
-		Client: &dashscope.Client{APIKey: "sk-canary", BaseURL: "http://127.0.0.1:8080/api/v1", Transport: w.sim},
+		Client:  &dashscope.Client{APIKey: "sk-canary", BaseURL: "http://127.0.0.1:8080/api/v1", Transport: w.sim},
 		Journal: j, Store: folder, Upstream: "simulator",
 	}
 	for _, c := range change {

@@ -1,0 +1,181 @@
+package tasks_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"wan-image-mcp/dashscope/simulator"
+	"wan-image-mcp/resources/store"
+	"wan-image-mcp/tasks"
+)
+
+func TestBadLuckWithPictures(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		bend func(*world)
+		kept bool
+	}{
+		{"cut twice", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "cut_after", N: 2}) }, true},
+		{"host down for an hour", func(w *world) {
+			w.inject(simulator.Fault{Op: "image", Kind: "status", Status: 503, N: 1000})
+			go func() { time.Sleep(time.Hour); w.sim.ClearFaults() }()
+		}, true},
+		{"links die at once", func(w *world) {
+			go func() { time.Sleep(time.Hour); w.sim.ClearFaults() }()
+			w.inject(simulator.Fault{Op: "image", Kind: "status", Status: 403, N: 1})
+		}, true},
+		{"wrong length", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "wrong_length", N: 2}) }, true},
+		{"gzip bomb", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "gzip_bomb", N: 1000}) }, false},
+		{"HTML", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "html", N: 1000}) }, false},
+		{"SVG", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "wrong_type", N: 1000}) }, false},
+		{"a private address", func(w *world) { w.inject(simulator.Fault{Op: "task", Kind: "private_link", N: 1000}) }, false},
+		{"a redirect to a private address", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "redirect", N: 1000}) }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, simulator.Options{}, func(w *world) {
+				l := w.live()
+				defer l.end()
+				c.bend(w)
+				task := l.generate(flash("a door"))
+				w.mustHaveCreated(1)
+				if task.State != tasks.Succeeded || len(task.Pictures) != 1 {
+					w.Fatalf("got %s with %d pictures", task.State, len(task.Pictures))
+				}
+				if task.Pictures[0].Link == "" {
+					w.Error("the service's link is not given")
+				}
+				if !c.kept {
+					if task.Pictures[0].IsKept() || task.Pictures[0].Reason == "" {
+						w.Errorf("got %+v, want a reason and no picture", task.Pictures[0])
+					}
+					return
+				}
+				time.Sleep(2 * time.Hour)
+				again, err := l.Get(w.Context(), me, task.ID)
+				if err != nil {
+					w.Fatal(err)
+				}
+				l.mustKeep(again, 1)
+			})
+		})
+	}
+}
+
+func TestPicturesOutliveTheService(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		defer l.end()
+		task := l.generate(flash("a door"))
+		time.Sleep(26 * time.Hour)
+		again, err := l.Attend(w.Context(), me, task.ID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		l.mustKeep(l.wait(again), 1)
+	})
+}
+
+func TestServerThatSleptTooLong(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		ticket, err := l.Generate(w.Context(), flash("a door"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		if _, err := ticket.Wait(w.Context(), 2*time.Second, nil); err != nil {
+			w.Fatal(err)
+		}
+		l.end()
+		time.Sleep(26 * time.Hour)
+		l = w.live()
+		defer l.end()
+		again, err := l.Attend(w.Context(), me, ticket.Task().ID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if task := l.wait(again); task.State != tasks.Expired || task.Reason == "" {
+			w.Errorf("got %s (%s), want EXPIRED", task.State, task.Reason)
+		}
+	})
+}
+
+func TestDamagedPictureIsFetchedAgain(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		defer l.end()
+		task := l.generate(flash("a door"))
+		files, err := filepath.Glob(filepath.Join(w.dir, "pictures", "*"+task.Pictures[0].Kept.SHA256+"*"))
+		if err != nil || len(files) != 1 {
+			w.Fatalf("files of the picture: %v, %v", files, err)
+		}
+		data, err := os.ReadFile(files[0])
+		if err != nil {
+			w.Fatal(err)
+		}
+		data[len(data)/2] ^= 1
+		if err := os.WriteFile(files[0], data, 0o600); err != nil {
+			w.Fatal(err)
+		}
+		l.mustKeep(task, 1)
+	})
+}
+
+func TestReadableCopies(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		out := filepath.Join(w.dir, "out")
+		l := w.live(func(c *tasks.Config) { c.OutputDir = out })
+		defer l.end()
+		o := flash("A flower shop with windows")
+		o.Request.N = 2
+		task := l.generate(o)
+		l.mustKeep(task, 2)
+		for _, p := range task.Pictures {
+			if !strings.Contains(filepath.Base(p.Path), "flower-shop") {
+				w.Errorf("path: got %q, want a readable name", p.Path)
+			}
+			if _, err := os.Stat(p.Path); err != nil {
+				w.Error(err)
+			}
+		}
+	})
+}
+
+func TestOldestDeliveredMakesRoom(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		delivered := l.generate(flash("a delivered door"))
+		undelivered, err := l.Generate(w.Context(), flash("an undelivered door"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		if _, err := undelivered.Wait(w.Context(), time.Hour, nil); err != nil {
+			w.Fatal(err)
+		}
+		undelivered.Done(false)
+		used, err := l.cfg.Store.Used()
+		if err != nil {
+			w.Fatal(err)
+		}
+		l.end()
+
+		l = w.live(func(c *tasks.Config) {
+			c.Store, err = store.Open(filepath.Join(w.dir, "pictures"), store.Options{
+				Transport: w.sim, AllowHosts: []string{"127.0.0.1:8080"}, MinFree: -1, MaxBytes: used + 8<<20 - 1,
+			})
+			if err != nil {
+				w.Fatal(err)
+			}
+		})
+		defer l.end()
+		l.mustKeep(l.generate(flash("a new door")), 1)
+		if _, _, err := l.Bytes(w.Context(), me, delivered.ID, 1); err == nil {
+			w.Error("the delivered picture is still there")
+		}
+		if _, _, err := l.Bytes(w.Context(), me, undelivered.Task().ID, 1); err != nil {
+			w.Errorf("the undelivered picture is gone: %v", err)
+		}
+	})
+}
