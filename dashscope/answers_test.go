@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"wan-image-mcp/dashscope"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var china = time.FixedZone("UTC+8", 8*60*60)
@@ -107,7 +107,7 @@ func TestTaskAnswersThatAreNone(t *testing.T) {
 		"status of a type": `{"output":{"task_status":7}}`,
 		"odd status":       `{"output":{"task_status":"all is well!"}}`,
 		"another task":     `{"output":{"task_id":"other","task_status":"SUCCEEDED"}}`,
-		"code at the top":  `{"code":"InternalError","message":"An internal error has occured","request_id":"r"}`,
+		"code at the top":  `{"code":"InternalError","message":"internal error","request_id":"r"}`,
 		"endless":          `{"output":{"task_status":"PENDING","x":"` + strings.Repeat("x", 1<<20) + `"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {

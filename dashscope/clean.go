@@ -17,7 +17,7 @@ const (
 // What text from outside must not carry into an answer or a log: links (those to
 // pictures are signed, and whoever has one has the picture), and keys.
 var (
-	anyLink    = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*://\S*`)
+	anyLink    = regexp.MustCompile(`(?i)[a-z0-9+.-]*://\S*`)
 	signedLink = regexp.MustCompile(`(?i)\S*(signature|accesskeyid|security-token|credential)=\S*`)
 	anyKey     = regexp.MustCompile(`(?i)\bbearer\s+\S+|\bsk-\S+`)
 )

@@ -227,7 +227,7 @@ func TestNotSentAtAll(t *testing.T) {
 			if !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "canary") {
 				t.Errorf("text %q, want %q in it and no canary", err, c.text)
 			}
-			if c.kind != dashscope.ErrInvalid {
+			if !errors.Is(c.kind, dashscope.ErrInvalid) {
 				if _, err := client.Task(t.Context(), testID); err == nil {
 					t.Error("the query was made")
 				}

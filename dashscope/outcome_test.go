@@ -80,7 +80,7 @@ func TestOutcomeOfAnswers(t *testing.T) {
 		{"404 in capitals", 404, `{"Code":"NotFound","Message":"no"}`, maybe, nil},
 		{"408", 408, fault("RequestTimeOut", "m"), maybe, nil},
 		{"409", 409, fault("Conflict", "m"), maybe, nil},
-		{"500", 500, fault("InternalError", "An internal error has occured"), maybe, nil},
+		{"500", 500, fault("InternalError", "internal error"), maybe, nil},
 		{"500 that throttles", 500, fault("ModelServingError", "Too many requests."), maybe, nil},
 		{"500 with a throttle code", 500, fault("Throttling", "m"), maybe, nil},
 		{"502", 502, page, maybe, nil},
@@ -205,11 +205,16 @@ func TestOutcomeOfTheNetwork(t *testing.T) {
 
 func fixed(base string) func(*testing.T) string { return func(*testing.T) string { return base } }
 
-func closedPort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func listen(t *testing.T) net.Listener {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+func closedPort(t *testing.T) string {
+	l := listen(t)
 	defer func() { _ = l.Close() }()
 	return "http://" + l.Addr().String()
 }
@@ -246,10 +251,7 @@ func refusingProxy(t *testing.T) func(*http.Request) (*url.URL, error) {
 // serve answers each connection with handle and then closes it.
 func serve(handle func(net.Conn)) func(*testing.T) string {
 	return func(t *testing.T) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := listen(t)
 		t.Cleanup(func() { _ = l.Close() })
 		go func() {
 			for {

@@ -11,8 +11,8 @@ import (
 // opens the picture for anyone who holds it. It prints as [redacted] with every
 // verb of fmt, in slog, JSON and text; only Reveal gives the value.
 //
-// fmt cannot call methods on unexported struct fields, so keep a Secret in an
-// exported field or in a variable of its own.
+// Two places are out of reach: fmt calls no methods on unexported struct fields,
+// and encoding/json none on the keys of a map. Keep a Secret in neither.
 type Secret string
 
 const redacted = "[redacted]"

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"wan-image-mcp/dashscope"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // sent is a request as the service sees it.
