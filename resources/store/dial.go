@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"sync"
 	"syscall"
-	"time"
 
 	"code.dny.dev/ssrf"
 )
@@ -95,19 +94,20 @@ func proxyPort(u *url.URL) string {
 	return port(u)
 }
 
-// newTransport is the way to the image host. Certificates are checked against
+// newTransport is the way to the image host, one connection per picture: a
+// connection that is kept may be stale, and what a host sends on it unasked would
+// be printed by net/http. Certificates are checked against
 // Go's default roots, so SSL_CERT_FILE and SSL_CERT_DIR work where Go knows them
 // (all Unix but macOS).
 func newTransport(d *dialer, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	return &http.Transport{
 		DialContext:            d.DialContext,
 		Proxy:                  d.proxy(proxy),
+		DisableKeepAlives:      true,
 		DisableCompression:     true, // a small body must not unpack to a big one
 		TLSHandshakeTimeout:    connectTime,
 		ResponseHeaderTimeout:  slowTime,
 		MaxResponseHeaderBytes: 64 << 10,
-		MaxIdleConnsPerHost:    4,
-		IdleConnTimeout:        30 * time.Second,
 	}
 }
 

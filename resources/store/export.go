@@ -88,15 +88,17 @@ func (f *Folder) copyTo(root *os.Root, p Picture, source *os.File) (*draft, erro
 	if err != nil {
 		return nil, exportError(root.Name(), err)
 	}
-	if err := f.verify(p, source, d); err != nil {
-		d.discard()
-		return nil, err
+	if err = f.verify(p, source, d); err == nil {
+		err = d.finish()
 	}
-	if err := d.finish(); err != nil {
-		d.discard()
-		return nil, exportError(root.Name(), err)
+	switch {
+	case err == nil:
+		return d, nil
+	case !errors.Is(err, ErrDamaged):
+		err = exportError(root.Name(), err)
 	}
-	return d, nil
+	d.discard()
+	return nil, err
 }
 
 // claim gives a finished draft its name, unless there is such a file.

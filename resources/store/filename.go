@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -29,7 +30,7 @@ func FileName(day time.Time, prompt string, n int, mime string) string {
 func slug(prompt string) string {
 	var words []string
 	length := 0
-	for word := range strings.FieldsFuncSeq(firstClause(prompt), isSeparator) {
+	for word := range strings.FieldsFuncSeq(firstClause(strings.ToValidUTF8(prompt, " ")), isSeparator) {
 		word = strings.ToLower(strings.Map(keepLetter, word))
 		if word = strings.TrimLeftFunc(word, unicode.IsMark); word == "" || isArticle(word) {
 			continue
@@ -89,15 +90,17 @@ func isJoint(word string) bool {
 	}, word)
 }
 
-// shorten cuts between letters, never inside one or before its accents.
+// shorten cuts between letters, not before a letter's accents.
 func shorten(s string) string {
-	letters := 0
+	letters, end := 0, 0
 	for i, r := range s {
-		whole := !unicode.IsMark(r)
-		if letters == maxSlugLetters && whole || i+len(string(r)) > maxSlugBytes {
-			return strings.TrimRight(s[:i], "-")
+		if !unicode.IsMark(r) {
+			letters++
+			end = i
 		}
-		letters++
+		if letters > maxSlugLetters || i+len(string(r)) > maxSlugBytes {
+			return strings.TrimRight(s[:cmp.Or(end, i)], "-")
+		}
 	}
 	return s
 }

@@ -31,8 +31,7 @@ func Open(dir string, o Options) (*Folder, error) {
 		previews: make(chan struct{}, maxPreviews),
 	}
 	if f.transport == nil {
-		f.dialer = newDialer(links, o.AllowCIDRs)
-		f.transport = newTransport(f.dialer, o.Proxy)
+		f.transport = newTransport(newDialer(links, o.AllowCIDRs), o.Proxy)
 	}
 	if n := sweep(root); n > 0 {
 		o.Logger.Info("deleted what a crash left half written", "dir", dir, "files", n)

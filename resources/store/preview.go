@@ -51,11 +51,12 @@ func (f *Folder) Preview(ctx context.Context, p Picture, limit PreviewSize) (dat
 		return nil, 0, 0, err
 	}
 	limit.Side, limit.Bytes = cmp.Or(max(limit.Side, 0), 512), cmp.Or(max(limit.Bytes, 0), 120_000)
-	for side := limit.Side; side >= min(limit.Side, minSide); side = side * 3 / 4 {
+	largest := min(limit.Side, max(picture.Bounds().Dx(), picture.Bounds().Dy()))
+	for side := largest; side >= min(largest, minSide); side = side * 3 / 4 {
 		small := shrink(picture, side)
 		for _, quality := range []int{85, 70, 55} {
-			if ctx.Err() != nil {
-				return nil, 0, 0, ctx.Err()
+			if err := ctx.Err(); err != nil {
+				return nil, 0, 0, err
 			}
 			data, err := encodeWithin(small, quality, limit.Bytes)
 			if err != nil {
@@ -101,13 +102,12 @@ func (f *Folder) decode(p Picture) (image.Image, error) {
 	return picture, nil
 }
 
-// shrink draws picture on white, side pixels long at most.
+// shrink draws picture on white, with side as its longer side.
 func shrink(picture image.Image, side int) *image.RGBA {
 	from := picture.Bounds()
 	width, height := from.Dx(), from.Dy()
-	if longer := max(width, height); longer > side {
-		width, height = max(1, width*side/longer), max(1, height*side/longer)
-	}
+	longer := max(width, height)
+	width, height = max(1, width*side/longer), max(1, height*side/longer)
 	small := image.NewRGBA(image.Rect(0, 0, width, height))
 	draw.Draw(small, small.Rect, image.NewUniform(color.White), image.Point{}, draw.Src)
 	draw.ApproxBiLinear.Scale(small, small.Rect, picture, from, draw.Over, nil)

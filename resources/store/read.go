@@ -70,7 +70,7 @@ func (f *Folder) verify(p Picture, file *os.File, dst io.Writer) error {
 	// Neither end may be asked to copy by itself: that would go round the buffer.
 	_, err := io.CopyBuffer(onlyWriter{io.MultiWriter(hash, dst)}, onlyReader{file}, buffer[:])
 	if err != nil {
-		return fmt.Errorf("reading a picture: %w", err)
+		return err
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != p.SHA256 {
 		return f.setAside(p, file)

@@ -72,7 +72,6 @@ type Folder struct {
 	options   Options
 	links     linkGuard
 	transport http.RoundTripper
-	dialer    *dialer // nil when the transport is the caller's
 	buffers   sync.Pool
 	previews  chan struct{} // one token per preview being made
 
@@ -82,14 +81,8 @@ type Folder struct {
 	swept   sync.Map  // export directories that were swept
 }
 
-// Close lets go of the directory and of idle connections. Calls under way may
-// fail.
-func (f *Folder) Close() error {
-	if f.dialer != nil {
-		f.transport.(*http.Transport).CloseIdleConnections()
-	}
-	return f.root.Close()
-}
+// Close lets go of the directory. Calls under way may fail.
+func (f *Folder) Close() error { return f.root.Close() }
 
 // buffer lends out 64 KB for streaming; give it back with f.buffers.Put.
 func (f *Folder) buffer() *[64 << 10]byte {
