@@ -6,6 +6,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -68,7 +69,7 @@ func TestGenerate(t *testing.T) {
 			t.Errorf("stdout does not say %q: %s", want, got.stdout)
 		}
 	}
-	if !strings.Contains(got.stderr, "drawing") && !strings.Contains(got.stderr, "ordered") && !strings.Contains(got.stderr, "waiting") {
+	if !regexp.MustCompile(`(?m)^ +\d+\.\d s  \w+`).MatchString(got.stderr) {
 		t.Errorf("stderr shows no progress: %s", got.stderr)
 	}
 	if strings.ContainsAny(got.stderr, "\r\x1b") {

@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"image/png"
 	"os"
@@ -52,6 +53,7 @@ type answer struct {
 	N              int    `json:"n"`
 	Seed           *int64 `json:"seed"`
 	Simulated      bool   `json:"simulated"`
+	Next           string `json:"next"`
 	Images         []struct {
 		N           int    `json:"n"`
 		ResourceURI string `json:"resource_uri"`
@@ -66,6 +68,11 @@ var binary string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // they mostly wait
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if binary = os.Getenv("WAN_IMAGE_MCP_BINARY"); binary != "" {
 		return m.Run()
 	}
@@ -86,6 +93,7 @@ func run(m *testing.M) int {
 }
 
 func TestStdio(t *testing.T) {
+	t.Parallel()
 	command := program(t, "serve", "--transport", "stdio")
 	command.Stderr = os.Stderr
 	use(t, &mcp.CommandTransport{Command: command})
@@ -95,17 +103,20 @@ func TestStdio(t *testing.T) {
 }
 
 func TestStreamableHTTP(t *testing.T) {
+	t.Parallel()
 	address := listen(t, "http")
 	use(t, &mcp.StreamableClientTransport{Endpoint: "http://" + address + "/mcp"})
 }
 
 func TestSSE(t *testing.T) {
+	t.Parallel()
 	address := listen(t, "sse")
 	use(t, &mcp.SSEClientTransport{Endpoint: "http://" + address + "/sse"})
 }
 
 // TestSSEBesideHTTP: the http transport serves old clients too.
 func TestSSEBesideHTTP(t *testing.T) {
+	t.Parallel()
 	address := listen(t, "http")
 	session := connect(t, &mcp.SSEClientTransport{Endpoint: "http://" + address + "/sse"})
 	defer session.Close()
@@ -181,16 +192,20 @@ func use(t *testing.T, transport mcp.Transport) {
 	t.Helper()
 	session := connect(t, transport)
 	checkModels(t, session)
-	for _, m := range models {
-		t.Run(m.name, func(t *testing.T) {
-			checkPicture(t, session, m.name, m.width, m.height)
-		})
-	}
-	t.Run("four pictures", func(t *testing.T) {
-		a := generate(t, session, map[string]any{"prompt": "four lighthouses", "n": 4})
-		if len(a.Images) != 4 {
-			t.Errorf("got %d pictures, want 4", len(a.Images))
+	t.Run("side by side", func(t *testing.T) {
+		for _, m := range models {
+			t.Run(m.name, func(t *testing.T) {
+				t.Parallel()
+				checkPicture(t, session, m.name, m.width, m.height)
+			})
 		}
+		t.Run("four pictures", func(t *testing.T) {
+			t.Parallel()
+			a := generate(t, session, map[string]any{"prompt": "four lighthouses", "n": 4})
+			if len(a.Images) != 4 {
+				t.Errorf("got %d pictures, want 4", len(a.Images))
+			}
+		})
 	})
 	t.Run("a wrong size", func(t *testing.T) {
 		text := refused(t, session, "generate_image", map[string]any{"prompt": "x", "size": "1024*1024"})
@@ -264,15 +279,18 @@ func checkPicture(t *testing.T, session *mcp.ClientSession, model string, width,
 func generate(t *testing.T, session *mcp.ClientSession, arguments map[string]any) answer {
 	t.Helper()
 	a := decode(t, call(t, session, "generate_image", arguments))
-	for deadline := time.Now().Add(time.Minute); a.Status != "SUCCEEDED"; {
+	for deadline := time.Now().Add(2 * time.Minute); a.Next != ""; {
 		if time.Now().After(deadline) {
-			t.Fatalf("after a minute the task is %s", a.Status)
+			t.Fatalf("after two minutes the task is %s", a.Status)
 		}
 		a = decode(t, call(t, session, "get_task", map[string]any{"task_id": a.TaskID, "wait_seconds": 30}))
 	}
+	if a.Status != "SUCCEEDED" {
+		t.Fatalf("the task ended %s", a.Status)
+	}
 	for _, image := range a.Images {
-		if image.Error != "" {
-			t.Errorf("picture %d: %s", image.N, image.Error)
+		if image.Error != "" || image.ResourceURI == "" {
+			t.Errorf("picture %d: %q %s", image.N, image.ResourceURI, image.Error)
 		}
 	}
 	return a
