@@ -7,6 +7,9 @@
 // use the same file; each has one writing connection, so they queue instead of
 // failing. The package knows rows and their rules, nothing of the service.
 //
+// A context bounds the wait for a turn. A write that has begun runs to its end,
+// in milliseconds, so an error always means that nothing was written.
+//
 //	j, err := journal.Open(filepath.Join(state, "journal.db"))
 //	...
 //	defer j.Close()
@@ -15,69 +18,50 @@ package journal
 import (
 	"context"
 	"database/sql"
-	_ "embed"
+	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"time"
 
-	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
-)
-
-// Version is the schema that this program writes. A file with a newer one is
-// refused and left as it is.
-const Version = 1
-
-// oldestSQLite is the first SQLite whose WAL survives two processes that write
-// and checkpoint at once.
-var oldestSQLite = [3]int{3, 51, 3}
-
-//go:embed schema.sql
-var schema string
-
-// What a caller may have to tell apart.
-var (
-	// ErrNewer means that a newer version of the program wrote the file.
-	ErrNewer = errors.New("the journal was written by a newer version of wan-image-mcp")
-	// ErrCorrupt means that the file is no intact SQLite database.
-	ErrCorrupt = errors.New("the journal is damaged")
-	// ErrNotFound means that there is no such row for that owner.
-	ErrNotFound = errors.New("no such row")
-	// ErrLost means that another process holds the task now.
-	ErrLost = errors.New("another process has taken the task over")
-	// ErrKeyReused means that the idempotency key belongs to other arguments.
-	ErrKeyReused = errors.New("the idempotency key belongs to other arguments")
-	// ErrClaimed means that the service's task id belongs to another row.
-	ErrClaimed = errors.New("the service's task is claimed already")
+	"modernc.org/sqlite"
 )
 
 // Journal is one open file. Its methods may be used from many goroutines.
 type Journal struct {
 	path  string
-	write *sql.DB // exactly one connection
+	write *sql.DB // exactly one connection, never interrupted
 	read  *sql.DB
 }
 
-// Open opens or creates the journal at path; the file is readable by its owner
-// only. It fails with [ErrNewer] or [ErrCorrupt] and leaves such a file untouched.
-func Open(path string) (*Journal, error) {
-	if err := checkAtRest(path); err != nil {
+// Open opens or creates the journal at path, readable by its owner only. It
+// fails with [ErrNewer] or [ErrCorrupt] and leaves such a file untouched.
+// Damage inside a large journal shows later, as ErrCorrupt from the method that
+// meets it.
+func Open(path string) (*Journal, error) { return open(path, sqlite.NewConnector) }
+
+// A connector makes connections to the file that a data source name tells.
+type connector func(dsn string) (driver.Connector, error)
+
+func open(path string, to connector) (*Journal, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepare(path, to); err != nil {
 		return nil, fmt.Errorf("journal %s: %w", path, err)
 	}
 	j := &Journal{path: path}
-	var err error
-	if j.write, err = connect(path, "immediate", 1); err != nil {
+	if j.write, err = connect(path, to, 1); err != nil {
 		return nil, fmt.Errorf("journal %s: %w", path, err)
 	}
-	if err := j.migrate(); err != nil {
-		return nil, errors.Join(fmt.Errorf("journal %s: %w", path, explain(err)), j.write.Close())
-	}
-	if j.read, err = connect(path, "deferred", 4); err != nil {
+	if j.read, err = connect(path, to, 4); err != nil {
 		return nil, errors.Join(fmt.Errorf("journal %s: %w", path, err), j.write.Close())
+	}
+	if err := j.migrate(); err != nil {
+		return nil, errors.Join(fmt.Errorf("journal %s: %w", path, err), j.Close())
 	}
 	return j, nil
 }
@@ -88,14 +72,18 @@ func (j *Journal) Close() error { return errors.Join(j.read.Close(), j.write.Clo
 // Dir is the folder that holds the journal.
 func (j *Journal) Dir() string { return filepath.Dir(j.path) }
 
-func connect(path, lock string, most int) (*sql.DB, error) {
-	pragmas := url.Values{"_txlock": {lock}, "_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)", "foreign_keys(1)",
-	}}
-	db, err := sql.Open("sqlite", fileURI(path, pragmas))
+// connect makes a pool of at most most connections, opened when first needed.
+// SQLite itself waits for a tenth of a second on other processes, patiently the
+// rest. The size limit cuts the WAL down again after a burst.
+func connect(path string, to connector, most int) (*sql.DB, error) {
+	c, err := to(fileURI(path, url.Values{"_txlock": {"immediate"}, "_pragma": {
+		"busy_timeout(100)", "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)", "foreign_keys(1)",
+		"journal_size_limit(16777216)",
+	}}))
 	if err != nil {
 		return nil, err
 	}
+	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
 	return db, nil
@@ -104,116 +92,74 @@ func connect(path, lock string, most int) (*sql.DB, error) {
 // fileURI is SQLite's own form of a path, also for Windows drives.
 func fileURI(path string, query url.Values) string {
 	p := filepath.ToSlash(path)
-	if !strings.HasPrefix(p, "/") && filepath.IsAbs(path) {
+	if !strings.HasPrefix(p, "/") {
 		p = "/" + p
 	}
 	return "file:" + (&url.URL{Path: p}).EscapedPath() + "?" + query.Encode()
 }
 
-// checkAtRest looks at an existing file without opening it for writing.
-func checkAtRest(path string) error {
-	if err := refuseNetwork(filepath.Dir(path)); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	info, err := file.Stat()
-	if err := errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	if info.Size() == 0 {
-		return nil
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		if err := os.Chmod(path, 0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return err
-		}
-	}
-	db, err := sql.Open("sqlite", fileURI(path, url.Values{"mode": {"ro"}, "immutable": {"1"}}))
-	if err != nil {
-		return err
-	}
-	version, err := userVersion(db)
-	if err := errors.Join(err, db.Close()); err != nil {
-		return explain(err)
-	}
-	return refuseNewer(version)
-}
-
-func refuseNewer(version int) error {
-	if version > Version {
-		return fmt.Errorf("%w: it has version %d, this program knows %d; use the newer program, or another --state-dir",
-			ErrNewer, version, Version)
-	}
-	return nil
-}
-
-func userVersion(db interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-},
-) (version int, err error) {
-	err = db.QueryRowContext(context.Background(), "PRAGMA user_version").Scan(&version)
-	return version, err
-}
-
-// migrate brings the file to Version, under the write lock.
-func (j *Journal) migrate() error {
-	if err := checkLibrary(j.write); err != nil {
-		return err
-	}
-	return j.update(context.Background(), func(tx *sql.Tx) error {
-		version, err := userVersion(tx)
-		if err != nil {
-			return err
-		}
-		if err := refuseNewer(version); err != nil || version == Version {
-			return err
-		}
-		if _, err := tx.Exec(schema); err != nil {
-			return err
-		}
-		_, err = tx.Exec("PRAGMA user_version = " + strconv.Itoa(Version))
-		return err
-	})
-}
-
-func checkLibrary(db *sql.DB) error {
-	var text string
-	if err := db.QueryRowContext(context.Background(), "SELECT sqlite_version()").Scan(&text); err != nil {
-		return err
-	}
-	var got [3]int
-	if _, err := fmt.Sscanf(text, "%d.%d.%d", &got[0], &got[1], &got[2]); err != nil {
-		return fmt.Errorf("SQLite version %q: %w", text, err)
-	}
-	for i := range got {
-		if got[i] != oldestSQLite[i] {
-			if got[i] < oldestSQLite[i] {
-				return fmt.Errorf("SQLite %s may corrupt a journal shared by several processes; 3.51.3 is needed", text)
-			}
-			break
-		}
-	}
-	return nil
-}
-
-// update runs fn in one durable transaction.
-func (j *Journal) update(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := j.write.BeginTx(ctx, nil)
+// update runs fn in one durable transaction. fn gets a context that does not end
+// with ctx: an interrupted connection would be replaced, and [Journal.Changed]
+// compares what one and the same connection has seen.
+func (j *Journal) update(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) (err error) {
+	conn, tx, err := j.begin(ctx)
 	if err != nil {
 		return explain(err)
 	}
-	if err := fn(tx); err != nil {
-		return errors.Join(err, ignoreDone(tx.Rollback()))
+	// Also when fn panics: a transaction left open would stop every process. After
+	// a commit, or when SQLite has undone everything itself, it does nothing.
+	defer func() {
+		_ = tx.Rollback()
+		err = errors.Join(err, conn.Close())
+	}()
+	if err := fn(context.WithoutCancel(ctx), tx); err != nil {
+		return explain(err)
 	}
 	return explain(tx.Commit())
 }
 
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
+// begin takes the writing connection and the write lock.
+func (j *Journal) begin(ctx context.Context) (conn *sql.Conn, tx *sql.Tx, err error) {
+	err = patiently(ctx, func() error {
+		if conn, err = j.write.Conn(ctx); err != nil {
+			return err
+		}
+		if tx, err = conn.BeginTx(context.WithoutCancel(ctx), nil); err != nil {
+			return errors.Join(err, conn.Close())
+		}
 		return nil
+	})
+	return conn, tx, err
+}
+
+// view runs fn on one consistent state of the journal. It may run it again.
+func (j *Journal) view(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	return explain(patiently(ctx, func() error {
+		tx, err := j.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // nothing was written
+		return fn(ctx, tx)
+	}))
+}
+
+// patience is how long another process may hold the file. It works for some
+// milliseconds; only one that was stopped in the middle takes longer.
+const patience = time.Minute
+
+// patiently repeats op while another process holds the file.
+func patiently(ctx context.Context, op func() error) error {
+	start := time.Now()
+	for {
+		err := op()
+		switch {
+		case !isBusy(err):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case time.Since(start) > patience:
+			return fmt.Errorf("another process has held the journal for %v; is one stopped? (%w)", patience, err)
+		}
 	}
-	return err
 }

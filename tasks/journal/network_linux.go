@@ -1,14 +1,12 @@
 package journal
 
-import (
-	"fmt"
-	"syscall"
-)
+import "syscall"
 
 // networkFileSystems are the kinds of file system on which SQLite's shared
 // memory does not work, by their magic number (statfs(2)).
-var networkFileSystems = map[int64]string{
-	0x6969: "NFS", 0xff534d42: "CIFS", 0xfe534d42: "SMB2", 0x517b: "SMB", 0x01021997: "9P", 0x5346414f: "AFS", 0x73757245: "Coda",
+var networkFileSystems = map[uint32]string{
+	0x6969: "NFS", 0xff534d42: "CIFS", 0xfe534d42: "SMB2", 0x517b: "SMB", 0x01021997: "9P", 0x5346414f: "AFS",
+	0x73757245: "Coda", 0x00c36400: "Ceph", 0x0bd00bd0: "Lustre", 0x786f4256: "VirtualBox shared folder",
 }
 
 func refuseNetwork(dir string) error {
@@ -16,8 +14,6 @@ func refuseNetwork(dir string) error {
 	if err := syscall.Statfs(dir, &fs); err != nil {
 		return err
 	}
-	if name, ok := networkFileSystems[int64(fs.Type)]; ok { //nolint:unconvert // the field's type differs between CPUs
-		return fmt.Errorf("%s is on a network file system (%s), where a journal cannot be shared safely; use --state-dir with a local folder", dir, name)
-	}
-	return nil
+	// The field is signed and 32 bits wide on some CPUs.
+	return refuseKind(dir, networkFileSystems[uint32(fs.Type)]) //nolint:gosec // the magic numbers have 32 bits
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,40 +20,37 @@ type Intent struct {
 	Alive     func(process string) bool
 }
 
-// OverBudgetError tells what is left of the day's pictures.
-type OverBudgetError struct{ Asked, Left, Limit int }
-
-func (e *OverBudgetError) Error() string {
-	return fmt.Sprintf("%d pictures asked for, %d of %d left today", e.Asked, e.Left, e.Limit)
-}
-
 // Order writes the intent as a queued task, or finds the earlier task that it
 // repeats. Either way the process's request counts as one that waits on it. A
 // refused order leaves nothing behind, so its key is free.
 func (j *Journal) Order(ctx context.Context, in Intent) (t Task, found bool, err error) {
-	err = j.update(ctx, func(tx *sql.Tx) error {
-		t, err = earlier(ctx, tx, in)
-		if err == nil {
-			found = true
-			return attend(ctx, tx, t.ID, in.Process, 1)
-		}
-		if !errors.Is(err, ErrNotFound) {
+	err = j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		earlier, err := repeated(ctx, tx, in)
+		switch {
+		case err == nil:
+			t, found = earlier, true
+		case !errors.Is(err, ErrNotFound):
 			return err
-		}
-		if err := withinBudget(ctx, tx, in); err != nil {
-			return err
-		}
-		t = in.Task
-		if err := insertTask(ctx, tx, &t); err != nil {
-			return err
+		default:
+			if err := withinBudget(ctx, tx, in); err != nil {
+				return err
+			}
+			t = in.Task
+			t.State, t.Open = queued, true
+			if err := insertTask(ctx, tx, &t); err != nil {
+				return err
+			}
 		}
 		return attend(ctx, tx, t.ID, in.Process, 1)
 	})
-	return t, found, err
+	if err != nil {
+		return Task{}, false, err
+	}
+	return t, found, nil
 }
 
-// earlier finds the task that the intent repeats, or ErrNotFound.
-func earlier(ctx context.Context, tx *sql.Tx, in Intent) (Task, error) {
+// repeated finds the task that the intent repeats, or ErrNotFound.
+func repeated(ctx context.Context, tx *sql.Tx, in Intent) (Task, error) {
 	want := in.Task
 	if want.Key != "" {
 		t, err := one(ctx, tx, "upstream = ? AND owner = ? AND idem_key = ?", want.Upstream, want.Owner, want.Key)
@@ -63,7 +60,7 @@ func earlier(ctx context.Context, tx *sql.Tx, in Intent) (Task, error) {
 		return t, err
 	}
 	same, err := many(ctx, tx, `upstream = ? AND owner = ? AND fingerprint = ? AND created >= ? AND delivered = 0
-		AND state NOT IN ('FAILED', 'CANCELED', 'NOT_SUBMITTED', 'EXPIRED') ORDER BY created`,
+		AND state NOT IN ('FAILED', 'CANCELED', 'NOT_SUBMITTED', 'EXPIRED') ORDER BY created, rowid`,
 		want.Upstream, want.Owner, want.Fingerprint, ms(in.Adoptable))
 	if err != nil {
 		return Task{}, err
@@ -82,16 +79,9 @@ func earlier(ctx context.Context, tx *sql.Tx, in Intent) (Task, error) {
 
 // attended reports whether a live request of a living process waits on the task.
 func attended(ctx context.Context, tx *sql.Tx, task string, alive func(string) bool) (bool, error) {
-	processes, err := collect(ctx, tx, scanString, "SELECT process FROM attendance WHERE task = ? AND count > 0", task)
-	for _, p := range processes {
-		if alive(p) {
-			return true, nil
-		}
-	}
-	return false, err
+	processes, err := collect(ctx, tx, scanString, "SELECT process FROM attendance WHERE task = ?", task)
+	return slices.ContainsFunc(processes, alive), err
 }
-
-func scanString(row interface{ Scan(...any) error }) (s string, err error) { return s, row.Scan(&s) }
 
 func withinBudget(ctx context.Context, tx *sql.Tx, in Intent) error {
 	if in.Budget <= 0 {
@@ -110,39 +100,59 @@ func withinBudget(ctx context.Context, tx *sql.Tx, in Intent) error {
 // Spent counts the pictures bought or reserved since then, and their price in
 // millionths of a yuan.
 func (j *Journal) Spent(ctx context.Context, upstream string, since time.Time) (count int, price int64, err error) {
-	return spent(ctx, j.read, upstream, since)
+	err = j.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		count, price, err = spent(ctx, tx, upstream, since)
+		return err
+	})
+	return count, price, err
 }
 
-func spent(ctx context.Context, q querier, upstream string, since time.Time) (count int, price int64, err error) {
-	err = q.QueryRowContext(ctx, "SELECT COALESCE(SUM(counted), 0), COALESCE(SUM(counted * price), 0) FROM task WHERE upstream = ? AND created >= ?",
+func spent(ctx context.Context, tx *sql.Tx, upstream string, since time.Time) (count int, price int64, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT COALESCE(SUM(counted), 0), COALESCE(SUM(counted * price), 0) FROM task WHERE upstream = ? AND created >= ?",
 		upstream, ms(since)).Scan(&count, &price)
-	return count, price, explain(err)
+	return count, price, err
 }
 
 // Attend counts one more (+1) or one less (-1) live request of the process that
 // waits on the task.
 func (j *Journal) Attend(ctx context.Context, task, process string, by int) error {
-	return j.update(ctx, func(tx *sql.Tx) error { return attend(ctx, tx, task, process, by) })
+	return j.update(ctx, func(ctx context.Context, tx *sql.Tx) error { return attend(ctx, tx, task, process, by) })
 }
 
 func attend(ctx context.Context, tx *sql.Tx, task, process string, by int) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO attendance (task, process, count) VALUES (?1, ?2, MAX(?3, 0))
 		ON CONFLICT DO UPDATE SET count = MAX(count + ?3, 0)`, task, process, by)
+	if isForeignKey(err) {
+		return ErrNotFound
+	}
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	_, err = tx.ExecContext(ctx, "DELETE FROM attendance WHERE task = ? AND process = ? AND count = 0", task, process)
-	return explain(err)
+	return err
 }
 
 // Leave ends one live request of the process; delivered tells that it was given
 // the pictures, which makes a later request with the same arguments a new order.
 func (j *Journal) Leave(ctx context.Context, task, process string, delivered bool, now time.Time) error {
-	return j.update(ctx, func(tx *sql.Tx) error {
+	return j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := attend(ctx, tx, task, process, -1); err != nil || !delivered {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE task SET delivered = ? WHERE id = ? AND delivered = 0", ms(now), task)
-		return explain(err)
+		return err
+	})
+}
+
+// Sweep forgets the requests that dead processes left behind.
+func (j *Journal) Sweep(ctx context.Context, alive func(process string) bool) error {
+	return j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		processes, err := collect(ctx, tx, scanString, "SELECT DISTINCT process FROM attendance")
+		for _, p := range processes {
+			if err == nil && !alive(p) {
+				_, err = tx.ExecContext(ctx, "DELETE FROM attendance WHERE process = ?", p)
+			}
+		}
+		return err
 	})
 }

@@ -54,6 +54,11 @@ type Picture struct {
 	Code, Reason string
 }
 
+// farAhead is further ahead than any time that is written here to wait for: a
+// lease, a pace, a task's own pause. What lies beyond it was written before the
+// clock was set back, and must not be waited for.
+const farAhead = 2 * time.Minute
+
 // The states that the journal's own rules speak of.
 const (
 	queued     = "QUEUED"
@@ -63,28 +68,36 @@ const (
 // running are the states in which the service works for us.
 const running = "('SUBMITTING', 'PENDING', 'RUNNING')"
 
-const taskColumns = `id, upstream, owner, session, idem_key, fingerprint, model, n, request, seed_chosen, sync, is_foreign,
+// What a row is and what changes in its life.
+const (
+	fixedColumns   = `id, upstream, owner, fingerprint, created`
+	changedColumns = `session, idem_key, model, n, request, seed_chosen, sync, is_foreign,
 	state, code, reason, open, holder, fence, lease_until, posts, not_before, upstream_id, request_id,
-	created, sent, deadline, doubted, in_doubt, reads, accepted, ended, served, looked, billed, price, counted, delivered`
+	sent, deadline, doubted, in_doubt, reads, accepted, ended, served, looked, billed, price, counted, delivered`
+	taskColumns    = fixedColumns + ", " + changedColumns
+	pictureColumns = `n, sha256, mime, width, height, bytes, link, link_expires, path, actual_prompt, code, reason`
+)
 
-const pictureColumns = `n, sha256, mime, width, height, bytes, link, link_expires, path, actual_prompt, code, reason`
+func (t *Task) fixed() []any {
+	return []any{t.ID, t.Upstream, t.Owner, t.Fingerprint, ms(t.Created)}
+}
 
-// values lists the row in the order of taskColumns.
-func (t *Task) values() []any {
+func (t *Task) changed() []any {
 	return []any{
-		t.ID, t.Upstream, t.Owner, t.Session, nullable(t.Key), t.Fingerprint, t.Model, t.N, t.Request, t.SeedChosen, t.Sync, t.Foreign,
+		t.Session, nullable(t.Key), t.Model, t.N, t.Request, t.SeedChosen, t.Sync, t.Foreign,
 		t.State, t.Code, t.Reason, t.Open, t.Holder, t.Fence, ms(t.LeaseUntil), t.Posts, ms(t.NotBefore), nullable(t.UpstreamID), t.RequestID,
-		ms(t.Created), ms(t.Sent), ms(t.Deadline), ms(t.Doubted), t.InDoubt, t.Reads, ms(t.Accepted), ms(t.Ended), t.Served.Milliseconds(), ms(t.Looked), t.Billed, t.Price, t.Counted, ms(t.Delivered),
+		ms(t.Sent), ms(t.Deadline), ms(t.Doubted), t.InDoubt, t.Reads, ms(t.Accepted), ms(t.Ended), t.Served.Milliseconds(), ms(t.Looked), t.Billed, t.Price, t.Counted, ms(t.Delivered),
 	}
 }
 
-func scanTask(row interface{ Scan(...any) error }) (Task, error) {
+func scanTask(row scanner) (Task, error) {
 	var t Task
 	var key, upstreamID sql.NullString
 	var lease, notBefore, created, sent, deadline, doubted, accepted, ended, served, looked, delivered int64
-	err := row.Scan(&t.ID, &t.Upstream, &t.Owner, &t.Session, &key, &t.Fingerprint, &t.Model, &t.N, &t.Request, &t.SeedChosen, &t.Sync, &t.Foreign,
+	err := row.Scan(&t.ID, &t.Upstream, &t.Owner, &t.Fingerprint, &created,
+		&t.Session, &key, &t.Model, &t.N, &t.Request, &t.SeedChosen, &t.Sync, &t.Foreign,
 		&t.State, &t.Code, &t.Reason, &t.Open, &t.Holder, &t.Fence, &lease, &t.Posts, &notBefore, &upstreamID, &t.RequestID,
-		&created, &sent, &deadline, &doubted, &t.InDoubt, &t.Reads, &accepted, &ended, &served, &looked, &t.Billed, &t.Price, &t.Counted, &delivered)
+		&sent, &deadline, &doubted, &t.InDoubt, &t.Reads, &accepted, &ended, &served, &looked, &t.Billed, &t.Price, &t.Counted, &delivered)
 	if err != nil {
 		return Task{}, err
 	}
@@ -95,40 +108,37 @@ func scanTask(row interface{ Scan(...any) error }) (Task, error) {
 	return t, nil
 }
 
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // one reads the task that the condition selects, with its pictures.
-func one(ctx context.Context, q querier, where string, args ...any) (Task, error) {
-	t, err := scanTask(q.QueryRowContext(ctx, "SELECT "+taskColumns+" FROM task WHERE "+where, args...))
+func one(ctx context.Context, tx *sql.Tx, where string, args ...any) (Task, error) {
+	t, err := scanTask(tx.QueryRowContext(ctx, "SELECT "+taskColumns+" FROM task WHERE "+where, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Task{}, ErrNotFound
 	}
 	if err != nil {
-		return Task{}, explain(err)
+		return Task{}, err
 	}
-	t.Pictures, err = pictures(ctx, q, t.ID)
+	t.Pictures, err = pictures(ctx, tx, t.ID)
 	return t, err
 }
 
 // many reads the tasks that the condition selects, with their pictures.
-func many(ctx context.Context, q querier, where string, args ...any) ([]Task, error) {
-	tasks, err := collect(ctx, q, scanTask, "SELECT "+taskColumns+" FROM task WHERE "+where, args...)
+func many(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]Task, error) {
+	tasks, err := collect(ctx, tx, scanTask, "SELECT "+taskColumns+" FROM task WHERE "+where, args...)
 	for i := range tasks {
 		if err == nil {
-			tasks[i].Pictures, err = pictures(ctx, q, tasks[i].ID)
+			tasks[i].Pictures, err = pictures(ctx, tx, tasks[i].ID)
 		}
 	}
 	return tasks, err
 }
 
-func pictures(ctx context.Context, q querier, task string) ([]Picture, error) {
-	return collect(ctx, q, scanPicture, "SELECT "+pictureColumns+" FROM picture WHERE task = ? ORDER BY n", task)
+func pictures(ctx context.Context, tx *sql.Tx, task string) ([]Picture, error) {
+	return collect(ctx, tx, scanPicture, "SELECT "+pictureColumns+" FROM picture WHERE task = ? ORDER BY n", task)
 }
 
-func scanPicture(row interface{ Scan(...any) error }) (Picture, error) {
+type scanner interface{ Scan(into ...any) error }
+
+func scanPicture(row scanner) (Picture, error) {
 	var p Picture
 	var expires int64
 	err := row.Scan(&p.N, &p.SHA256, &p.MIME, &p.Width, &p.Height, &p.Bytes, &p.Link, &expires, &p.Path, &p.ActualPrompt, &p.Code, &p.Reason)
@@ -136,44 +146,59 @@ func scanPicture(row interface{ Scan(...any) error }) (Picture, error) {
 	return p, err
 }
 
-func collect[T any](ctx context.Context, q querier, scan func(interface{ Scan(...any) error }) (T, error), query string, args ...any) (all []T, err error) {
-	rows, err := q.QueryContext(ctx, query, args...)
+func scanString(row scanner) (s string, err error) { return s, row.Scan(&s) }
+
+func collect[T any](ctx context.Context, tx *sql.Tx, scan func(scanner) (T, error), query string, args ...any) (all []T, err error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, explain(rows.Close())) }()
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		v, err := scan(rows)
 		if err != nil {
-			return nil, explain(err)
+			return nil, err
 		}
 		all = append(all, v)
 	}
-	return all, explain(rows.Err())
+	return all, rows.Err()
 }
 
-var taskMarks = "(?" + strings.Repeat(", ?", strings.Count(taskColumns, ",")) + ")"
+// marks is a placeholder for each of the columns.
+func marks(columns string) string {
+	return "(?" + strings.Repeat(", ?", strings.Count(columns, ",")) + ")"
+}
 
+// insertTask writes a new row, behind those that have arrived before it.
 func insertTask(ctx context.Context, tx *sql.Tx, t *Task) error {
-	if _, err := tx.ExecContext(ctx, "INSERT INTO task ("+taskColumns+") VALUES "+taskMarks, t.values()...); err != nil {
-		return explain(err)
+	var turns int64
+	err := tx.QueryRowContext(ctx, "SELECT turns FROM pace WHERE upstream = ? AND model = ?", t.Upstream, t.Model).Scan(&turns)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	args := append(append([]any{turns}, t.fixed()...), t.changed()...)
+	_, err = tx.ExecContext(ctx, "INSERT INTO task (arrived, "+taskColumns+") VALUES "+marks(","+taskColumns), args...)
+	if err != nil {
+		return err
 	}
 	return savePictures(ctx, tx, t)
 }
 
+// updateTask writes what may have changed: the large indexes are not touched.
 func updateTask(ctx context.Context, tx *sql.Tx, t *Task) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE task SET ("+taskColumns+") = "+taskMarks+" WHERE id = ?1", t.values()...); err != nil {
-		return explain(err)
+	_, err := tx.ExecContext(ctx, "UPDATE task SET ("+changedColumns+") = "+marks(changedColumns)+" WHERE id = ?", append(t.changed(), t.ID)...)
+	if err != nil {
+		return err
 	}
 	return savePictures(ctx, tx, t)
 }
 
 func savePictures(ctx context.Context, tx *sql.Tx, t *Task) error {
 	for _, p := range t.Pictures {
-		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO picture (task, "+pictureColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO picture (task, "+pictureColumns+") VALUES "+marks(","+pictureColumns),
 			t.ID, p.N, p.SHA256, p.MIME, p.Width, p.Height, p.Bytes, p.Link, ms(p.LinkExpires), p.Path, p.ActualPrompt, p.Code, p.Reason)
 		if err != nil {
-			return explain(err)
+			return err
 		}
 	}
 	return nil

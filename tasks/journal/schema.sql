@@ -1,5 +1,7 @@
 -- One row per order. Times are Unix milliseconds by the clock of the process
 -- that wrote them, 0 where there is none yet; money is millionths of a yuan.
+-- Rows are never deleted, so the rowid tells the order of arrival whatever the
+-- clocks say.
 CREATE TABLE task (
   id             TEXT PRIMARY KEY,
   upstream       TEXT NOT NULL,             -- base URL and account
@@ -20,6 +22,7 @@ CREATE TABLE task (
   holder         TEXT NOT NULL DEFAULT '',  -- process that works on it
   fence          INTEGER NOT NULL DEFAULT 0,
   lease_until    INTEGER NOT NULL DEFAULT 0,
+  arrived        INTEGER NOT NULL DEFAULT 0, -- turns that its model had given out by then
   posts          INTEGER NOT NULL DEFAULT 0,
   not_before     INTEGER NOT NULL DEFAULT 0,
   upstream_id    TEXT,                      -- the service's task_id, NULL until known
@@ -50,7 +53,7 @@ CREATE INDEX task_served ON task (upstream, model, ended, served) WHERE served >
 CREATE TABLE picture (
   task          TEXT NOT NULL REFERENCES task (id),
   n             INTEGER NOT NULL,            -- from 1
-  sha256        TEXT NOT NULL DEFAULT '',    -- '' until kept
+  sha256        TEXT NOT NULL DEFAULT '',    -- '' until kept, and again once evicted
   mime          TEXT NOT NULL DEFAULT '',
   width         INTEGER NOT NULL DEFAULT 0,
   height        INTEGER NOT NULL DEFAULT 0,
@@ -75,11 +78,22 @@ CREATE TABLE attendance (
 ) STRICT, WITHOUT ROWID;
 
 -- The shared slots: when the next submission of a model may start (GCRA with a
--- burst of one), and whether the service refuses what is beyond its running limit.
+-- burst of one), whether the service refuses what is beyond its running limit,
+-- and how many turns were given out.
 CREATE TABLE pace (
   upstream      TEXT NOT NULL,
   model         TEXT NOT NULL,
   next_at       INTEGER NOT NULL DEFAULT 0,
   refuse_excess INTEGER NOT NULL DEFAULT 0,
+  turns         INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (upstream, model)
+) STRICT, WITHOUT ROWID;
+
+-- Which turn each session in line had last.
+CREATE TABLE turn (
+  upstream TEXT NOT NULL,
+  model    TEXT NOT NULL,
+  session  TEXT NOT NULL,
+  last     INTEGER NOT NULL,
+  PRIMARY KEY (upstream, model, session)
 ) STRICT, WITHOUT ROWID;

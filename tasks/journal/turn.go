@@ -13,8 +13,8 @@ type Gate struct {
 	Holder          string        // the process that asks
 	Spacing         time.Duration // between two submissions
 	Running         int           // tasks that the service runs at once
-	Now             time.Time
-	Deadline        time.Time // when a POST that starts now is given up
+	Now             time.Time     // when Submit is called; it adds the time that it waits for other processes
+	Deadline        time.Time     // when a POST that starts at Now is given up; shifted likewise
 }
 
 // Pass is the answer of the gate.
@@ -23,18 +23,21 @@ type Pass struct {
 	Wait time.Duration // when only the pace is in the way: how long; else 0
 }
 
-// inLine orders the queued tasks of a model: sessions take turns, counting what
-// the service already does for each.
+// inLine orders the queued tasks of a model (?1, ?2) at a time (?3): sessions
+// take turns. Each session's next task stands where the session's last turn or
+// the task's arrival put it, whichever came later, so a newcomer waits at most
+// one turn of the others, and nobody is overtaken by newcomers for ever. Tasks
+// that must not go yet and those of a process that is gone are not in line.
+// ?4 is farAhead.
 const inLine = `
 WITH line AS (
-  SELECT id, session, holder, created, ROW_NUMBER() OVER (PARTITION BY session ORDER BY created, id) AS turn
-  FROM task WHERE open = 1 AND upstream = ?1 AND model = ?2 AND state = 'QUEUED' AND not_before <= ?3 AND lease_until > ?3
-), busy AS (
-  SELECT session, COUNT(*) AS n FROM task
-  WHERE open = 1 AND upstream = ?1 AND model = ?2 AND state IN ` + running + ` GROUP BY session
+  SELECT task.id, task.holder, task.session, task.rowid AS arrival, COALESCE(last, 0) AS last, MAX(arrived, COALESCE(last, 0)) AS since,
+    ROW_NUMBER() OVER (PARTITION BY task.session ORDER BY task.rowid) AS round
+  FROM task LEFT JOIN turn USING (upstream, model, session)
+  WHERE open = 1 AND upstream = ?1 AND model = ?2 AND state = 'QUEUED'
+    AND (not_before <= ?3 OR not_before > ?3 + ?4) AND lease_until > ?3 AND lease_until <= ?3 + ?4
 ), ordered AS (
-  SELECT id, holder, ROW_NUMBER() OVER (ORDER BY turn + COALESCE(n, 0), created, id) AS place
-  FROM line LEFT JOIN busy USING (session)
+  SELECT id, holder, ROW_NUMBER() OVER (ORDER BY round, since, last, arrival) AS place FROM line
 )`
 
 // Submit lets the first task in line through the gate, if it is the asking
@@ -43,90 +46,120 @@ WITH line AS (
 // windows in which two lost answers are searched never overlap). The task is
 // SUBMITTING, durably, when Submit returns.
 func (j *Journal) Submit(ctx context.Context, g Gate) (pass Pass, err error) {
-	err = j.update(ctx, func(tx *sql.Tx) error {
-		free, wait, err := gateFree(ctx, tx, g)
+	called := time.Now()
+	err = j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		waited := time.Since(called)
+		g.Now, g.Deadline = g.Now.Add(waited), g.Deadline.Add(waited)
+		next, free, err := gate(ctx, tx, g)
 		if err != nil || !free {
 			return errors.Join(err, errNothing)
 		}
 		var id, holder string
-		err = tx.QueryRowContext(ctx, inLine+" SELECT id, holder FROM ordered WHERE place = 1", g.Upstream, g.Model, ms(g.Now)).Scan(&id, &holder)
+		err = tx.QueryRowContext(ctx, inLine+" SELECT id, holder FROM ordered WHERE place = 1",
+			g.Upstream, g.Model, ms(g.Now), farAhead.Milliseconds()).Scan(&id, &holder)
 		if errors.Is(err, sql.ErrNoRows) || (err == nil && holder != g.Holder) {
 			return errNothing
 		}
 		if err != nil {
-			return explain(err)
+			return err
 		}
-		if wait > 0 {
-			pass.Wait = wait
+		if next.After(g.Now.Add(farAhead)) { // the clock was set back
+			pass.Wait = g.Spacing
+			return setPace(ctx, tx, g)
+		}
+		if next.After(g.Now) {
+			pass.Wait = next.Sub(g.Now)
 			return errNothing
 		}
-		t, err := one(ctx, tx, "id = ?", id)
-		if err != nil {
-			return err
-		}
-		t.State, t.Sent, t.Deadline, t.Posts = submitting, g.Now, g.Deadline, t.Posts+1
-		if err := updateTask(ctx, tx, &t); err != nil {
-			return err
-		}
-		pass.Task = &t
-		return paceUntil(ctx, tx, g.Upstream, g.Model, g.Now.Add(g.Spacing))
+		pass.Task, err = submit(ctx, tx, g, id)
+		return err
 	})
 	if errors.Is(err, errNothing) {
-		err = nil
+		return pass, nil
 	}
-	return pass, err
+	if err != nil {
+		return Pass{}, err
+	}
+	return pass, nil
 }
 
 // errNothing rolls a transaction back that has nothing to write.
 var errNothing = errors.New("nothing to write")
 
-// gateFree reports whether a submission may start, after waiting for the pace.
-func gateFree(ctx context.Context, tx *sql.Tx, g Gate) (free bool, wait time.Duration, err error) {
+// gate tells when the pace lets the next submission through, and whether
+// anything else is in its way.
+func gate(ctx context.Context, tx *sql.Tx, g Gate) (next time.Time, free bool, err error) {
 	var blocked, inFlight int
 	err = tx.QueryRowContext(ctx, `SELECT COALESCE(SUM(state = 'SUBMITTING' OR in_doubt), 0), COALESCE(SUM(state IN `+running+`), 0)
 		FROM task WHERE open = 1 AND upstream = ? AND model = ? AND is_foreign = 0`, g.Upstream, g.Model).Scan(&blocked, &inFlight)
 	if err != nil {
-		return false, 0, explain(err)
+		return time.Time{}, false, err
 	}
-	var next int64
+	var millis int64
 	var refuses bool
-	err = tx.QueryRowContext(ctx, "SELECT next_at, refuse_excess FROM pace WHERE upstream = ? AND model = ?", g.Upstream, g.Model).Scan(&next, &refuses)
+	err = tx.QueryRowContext(ctx, "SELECT next_at, refuse_excess FROM pace WHERE upstream = ? AND model = ?", g.Upstream, g.Model).Scan(&millis, &refuses)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return false, 0, explain(err)
+		return time.Time{}, false, err
 	}
 	most := 2 * g.Running // what is beyond the running limit waits at the service
 	if refuses {
 		most = g.Running
 	}
-	// A clock that was set back must not hold the queue for as long as the jump.
-	wait = min(at(next).Sub(g.Now), maxPause)
-	return blocked == 0 && inFlight < most, max(wait, 0), nil
+	return at(millis), blocked == 0 && inFlight < most, nil
 }
 
-// maxPause bounds how long a pace can hold a model.
-const maxPause = 2 * time.Minute
-
-func paceUntil(ctx context.Context, tx *sql.Tx, upstream, model string, next time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO pace (upstream, model, next_at) VALUES (?, ?, ?)
-		ON CONFLICT DO UPDATE SET next_at = excluded.next_at`, upstream, model, ms(next))
-	return explain(err)
+// submit gives the task its turn.
+func submit(ctx context.Context, tx *sql.Tx, g Gate, id string) (*Task, error) {
+	t, err := one(ctx, tx, "id = ?", id)
+	if err != nil {
+		return nil, err
+	}
+	t.State, t.Sent, t.Deadline, t.Posts = submitting, g.Now, g.Deadline, t.Posts+1
+	if err := updateTask(ctx, tx, &t); err != nil {
+		return nil, err
+	}
+	if err := setPace(ctx, tx, g); err != nil {
+		return nil, err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO turn (upstream, model, session, last)
+		SELECT upstream, model, ?3, turns FROM pace WHERE upstream = ?1 AND model = ?2`, g.Upstream, g.Model, t.Session)
+	if err != nil {
+		return nil, err
+	}
+	// A session that has left the line starts anew when it comes again.
+	_, err = tx.ExecContext(ctx, `DELETE FROM turn WHERE upstream = ?1 AND model = ?2 AND session NOT IN
+		(SELECT session FROM task WHERE open = 1 AND upstream = ?1 AND model = ?2 AND state = 'QUEUED')`, g.Upstream, g.Model)
+	return &t, err
 }
 
-// SlowDown holds every process's submissions of the model until then;
-// refusesExcess notes that the service refuses what is beyond its running limit.
+// setPace keeps the next submission of the model away for the spacing, and
+// counts a turn.
+func setPace(ctx context.Context, tx *sql.Tx, g Gate) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO pace (upstream, model, next_at, turns) VALUES (?, ?, ?, 1)
+		ON CONFLICT DO UPDATE SET next_at = excluded.next_at, turns = turns + 1`, g.Upstream, g.Model, ms(g.Now.Add(g.Spacing)))
+	return err
+}
+
+// SlowDown holds every process's submissions of the model until then, at most
+// two minutes from now; refusesExcess notes that the service refuses what is
+// beyond its running limit.
 func (j *Journal) SlowDown(ctx context.Context, upstream, model string, until time.Time, refusesExcess bool) error {
-	return j.update(ctx, func(tx *sql.Tx) error {
+	return j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO pace (upstream, model, next_at, refuse_excess) VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT DO UPDATE SET next_at = MAX(next_at, ?3), refuse_excess = refuse_excess OR ?4`, upstream, model, ms(until), refusesExcess)
-		return explain(err)
+		return err
 	})
 }
 
-// Place is the task's place in line, from 1, or 0 when it is not waiting.
+// Place is the task's place in line, from 1, or 0 when it is not in line.
 func (j *Journal) Place(ctx context.Context, upstream, model, id string, now time.Time) (place int, err error) {
-	err = j.read.QueryRowContext(ctx, inLine+" SELECT place FROM ordered WHERE id = ?4", upstream, model, ms(now), id).Scan(&place)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	return place, explain(err)
+	err = j.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, inLine+" SELECT place FROM ordered WHERE id = ?5",
+			upstream, model, ms(now), farAhead.Milliseconds(), id).Scan(&place)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return place, err
 }
