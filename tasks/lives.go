@@ -144,7 +144,7 @@ func (s *Service) takeOver(ctx context.Context) (open int, err error) {
 		if err != nil {
 			return len(rows), err
 		}
-		s.work(ctx, row)
+		s.work(ctx, row, true)
 	}
 	return len(rows), nil
 }

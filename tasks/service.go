@@ -145,9 +145,10 @@ func (s *Service) hearOthers(ctx context.Context) {
 	}
 }
 
-// work starts a goroutine for the task unless it has one. Queued tasks need none:
-// the dispatcher calls them up.
-func (s *Service) work(ctx context.Context, row journal.Task) {
+// work starts a goroutine for the task unless it has one, which looks at the task
+// at once when it was left by others. Queued tasks need none: the dispatcher calls
+// them up.
+func (s *Service) work(ctx context.Context, row journal.Task, left bool) {
 	if !row.Open {
 		return
 	}
@@ -168,7 +169,7 @@ func (s *Service) work(ctx context.Context, row journal.Task) {
 			delete(s.working, row.ID)
 			s.mu.Unlock()
 		}()
-		s.follow(ctx, row.ID, leaseOf(row), wake)
+		s.follow(ctx, row.ID, leaseOf(row), wake, left)
 	})
 }
 

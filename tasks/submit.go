@@ -122,7 +122,7 @@ func (s *Service) submit(ctx context.Context, row journal.Task, slot time.Time) 
 	s.slowDown(saved, err)
 	s.changed(saved)
 	if saved.Open && ctx.Err() == nil {
-		s.work(ctx, saved)
+		s.work(ctx, saved, false)
 	}
 }
 

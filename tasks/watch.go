@@ -22,8 +22,8 @@ const (
 
 // follow does what there is to do on a task until it is closed, another process
 // has it, or ctx ends.
-func (s *Service) follow(ctx context.Context, id string, lease journal.Lease, wake <-chan struct{}) {
-	failures, nudged := 0, false
+func (s *Service) follow(ctx context.Context, id string, lease journal.Lease, wake <-chan struct{}, nudged bool) {
+	failures := 0
 	for ctx.Err() == nil {
 		row, err := s.cfg.Journal.Task(ctx, id)
 		if err == nil && (!row.Open || leaseOf(row) != lease || State(row.State) == Queued) {

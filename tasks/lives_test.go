@@ -1,0 +1,209 @@
+package tasks_test
+
+import (
+	"testing"
+	"time"
+
+	"wan-image-mcp/dashscope"
+	"wan-image-mcp/dashscope/simulator"
+	"wan-image-mcp/tasks"
+)
+
+func TestTwoProcessesShareTheWork(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		a, b := w.live(), w.live()
+		defer b.end()
+		ticket, err := a.Generate(w.Context(), flash("a door"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		// What one process works on the other sees to its end.
+		other, err := b.Attend(w.Context(), me, ticket.Task().ID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		b.mustKeep(b.wait(other), 1)
+
+		slow, err := a.Generate(w.Context(), flash("a slow door [sim:slow=60s]"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		if _, err := slow.Wait(w.Context(), 10*time.Second, nil); err != nil {
+			w.Fatal(err)
+		}
+		a.end()
+		before := w.sim.Stats().Queries
+		time.Sleep(2 * time.Second)
+		if w.sim.Stats().Queries == before {
+			w.Error("2 s after its process ended nobody had looked at the task")
+		}
+		again, err := b.Attend(w.Context(), me, slow.Task().ID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		b.mustKeep(b.wait(again), 1)
+		w.mustHaveCreated(2)
+	})
+}
+
+func TestQueueKeepsToTheLimits(t *testing.T) {
+	inWorld(t, simulator.Options{Speed: 4}, func(w *world) {
+		a, b := w.live(), w.live()
+		defer a.end()
+		defer b.end()
+		var tickets []*tasks.Ticket
+		for i := range 24 {
+			l := []*life{a, b}[i%2]
+			ticket, err := l.Generate(w.Context(), flash("door "+string(rune('a'+i))))
+			if err != nil {
+				w.Fatal(err)
+			}
+			tickets = append(tickets, ticket)
+		}
+		if got := tickets[23].Task().Place; got != 0 {
+			w.Logf("place: %d", got)
+		}
+		for i, ticket := range tickets {
+			l := []*life{a, b}[i%2]
+			l.mustKeep(l.wait(ticket), 1)
+		}
+		stats := w.sim.Stats()
+		if stats.Throttled != 0 || stats.MaxCreates > 2 || stats.MaxQueries > 20 {
+			w.Errorf("at the service's counter: %+v", stats)
+		}
+		w.mustHaveCreated(24)
+	})
+}
+
+func TestPlaceInLine(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		defer l.end()
+		var last *tasks.Ticket
+		for range 6 {
+			ticket, err := l.Generate(w.Context(), flash("a door"))
+			if err != nil {
+				w.Fatal(err)
+			}
+			last = ticket
+		}
+		var places []int
+		if _, err := last.Wait(w.Context(), time.Hour, func(t tasks.Task) {
+			if t.State == tasks.Queued && (len(places) == 0 || places[len(places)-1] != t.Place) {
+				places = append(places, t.Place)
+			}
+		}); err != nil {
+			w.Fatal(err)
+		}
+		if len(places) < 2 || places[len(places)-1] != 1 {
+			w.Errorf("places in line: got %v, want them to fall to 1", places)
+		}
+	})
+}
+
+func TestSessionsTakeTurns(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		defer l.end()
+		for range 20 {
+			if _, err := l.Generate(w.Context(), flash("a busy agent's door")); err != nil {
+				w.Fatal(err)
+			}
+		}
+		time.Sleep(5 * time.Second)
+		o := flash("somebody else's door")
+		o.Caller.Session = "two"
+		start := time.Now()
+		l.mustKeep(l.generate(o), 1)
+		if got := time.Since(start); got > time.Minute {
+			w.Errorf("behind a busy agent a single picture took %v", got)
+		}
+	})
+}
+
+func TestCancel(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		defer l.end()
+		blocker, err := l.Generate(w.Context(), flash("a blocker [sim:hang-before]"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		queued, err := l.Generate(w.Context(), flash("a queued door"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		task, err := l.Cancel(w.Context(), me, queued.Task().ID)
+		if err != nil || task.State != tasks.Canceled {
+			w.Fatalf("cancel before the POST: got %s, %v", task.State, err)
+		}
+		l.wait(blocker)
+		w.mustHaveCreated(0)
+
+		waiting, err := l.Generate(w.Context(), flash("a waiting door [sim:queue=60s]"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		if _, err := waiting.Wait(w.Context(), 5*time.Second, nil); err != nil {
+			w.Fatal(err)
+		}
+		task, err = l.Cancel(w.Context(), me, waiting.Task().ID)
+		if err != nil || task.State != tasks.Canceled {
+			w.Fatalf("cancel while PENDING: got %s, %v", task.State, err)
+		}
+		done := l.generate(flash("a finished door"))
+		if _, err := l.Cancel(w.Context(), me, done.ID); err == nil {
+			w.Error("a finished task was canceled")
+		}
+	})
+}
+
+func TestOldOrdersAreNotBoughtByALaterStart(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		if _, err := l.Generate(w.Context(), flash("a blocker [sim:hang-before]")); err != nil {
+			w.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		queued, err := l.Generate(w.Context(), flash("a queued door"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		l.end()
+		time.Sleep(time.Hour)
+		l = w.live()
+		defer l.end()
+		again, err := l.Attend(w.Context(), me, queued.Task().ID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if task := l.wait(again); task.State != tasks.NotSubmitted {
+			w.Errorf("got %s, want NOT_SUBMITTED", task.State)
+		}
+		w.mustHaveCreated(0)
+	})
+}
+
+func TestSync(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live(func(c *tasks.Config) { c.Sync = true })
+		defer l.end()
+		o := tasks.Order{Caller: me, Request: dashscope.ImageRequest{Prompt: "a door", N: 2}}
+		task := l.generate(o)
+		l.mustKeep(task, 2)
+		if !task.Sync || task.UpstreamTaskID != "" {
+			w.Errorf("got task %q of the service, want a synchronous call without one", task.UpstreamTaskID)
+		}
+		w.inject(simulator.Fault{Op: "sync", Kind: "cut_after"})
+		ticket, err := l.Generate(w.Context(), tasks.Order{Caller: me, Request: dashscope.ImageRequest{Prompt: "a lost door", N: 1}})
+		if err != nil {
+			w.Fatal(err)
+		}
+		lost, err := ticket.Wait(w.Context(), 10*time.Minute, nil)
+		if err != nil || lost.State != tasks.Unknown || lost.Reason == "" {
+			w.Errorf("a lost synchronous answer: got %s (%s), %v, want UNKNOWN", lost.State, lost.Reason, err)
+		}
+		w.mustHaveCreated(2)
+	})
+}
