@@ -106,7 +106,7 @@ func (h *handlers) model(m dashscope.Model) modelAnswer {
 
 func (a listAnswer) text() string {
 	var b page
-	b.line("Region %s. Default model %s. At most %s a call.", a.Region, a.DefaultModel, plural(a.MaxN, "picture"))
+	b.line("Region %s. Default model %s. At most %s a call.", a.Region, a.DefaultModel, pictures(a.MaxN))
 	for _, m := range a.Models {
 		b.line("\n%s%s", m.Model, m.state(a))
 		if m.Served {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -73,16 +72,18 @@ func (h *handlers) show(ctx context.Context, caller tasks.Caller, id string, p t
 	return shown{data: data, mime: "image/jpeg"}
 }
 
+// noteOn says which pictures are not shown as they are.
 func noteOn(reduced, missing []string) string {
-	var parts []string
-	if len(reduced) > 0 {
-		parts = append(parts, fmt.Sprintf("Shown reduced, as a preview: picture %s.", list(reduced, "and")))
-	}
-	if len(missing) > 0 {
-		parts = append(parts, fmt.Sprintf("Not shown here: picture %s.", list(missing, "and")))
-	}
-	if parts == nil {
+	if len(reduced)+len(missing) == 0 {
 		return ""
 	}
-	return strings.Join(parts, " ") + " The whole picture is at its file, resource or link above.\n"
+	var b page
+	if len(reduced) > 0 {
+		b.line("Shown here reduced, as a preview: picture %s.", list(reduced, "and"))
+	}
+	if len(missing) > 0 {
+		b.line("Not shown here: picture %s.", list(missing, "and"))
+	}
+	b.line("The whole picture is at its file, resource or link above.")
+	return b.String()
 }

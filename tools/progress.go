@@ -125,18 +125,24 @@ func (r *report) tell(t tasks.Task) {
 	r.told = time.Now()
 }
 
-// stop ends the report and returns when the answer may be written. It says that
-// a task is done only when there is room for it; the answer says so anyway.
+// stop ends the report and returns when the answer may be written.
 func (r *report) stop(ctx context.Context, t tasks.Task) {
 	close(r.quit)
 	<-r.stopped
-	if t.Settled() && ctx.Err() == nil && time.Since(r.told) >= gap {
-		r.send(100, "done, "+plural(kept(t), "picture"))
+	if t.Settled() && pause(ctx, gap-time.Since(r.told)) {
+		r.send(100, "done, "+pictures(kept(t)))
 		r.told = time.Now()
 	}
+	pause(ctx, quiet-time.Since(r.told))
+}
+
+// pause waits, and reports whether the request is still there after it.
+func pause(ctx context.Context, d time.Duration) bool {
 	select {
-	case <-time.After(quiet - time.Since(r.told)):
+	case <-time.After(d):
+		return ctx.Err() == nil
 	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -156,7 +162,7 @@ func stage(t tasks.Task) (share float64, message string) {
 		return running(t)
 	}
 	if !t.Settled() {
-		return 92, fmt.Sprintf("fetching, %d of %s", kept(t), plural(len(t.Pictures), "picture"))
+		return 92, fmt.Sprintf("fetching, %d of %s", kept(t), pictures(len(t.Pictures)))
 	}
 	return 95, "finishing"
 }
@@ -189,9 +195,9 @@ func kept(t tasks.Task) int {
 	return n
 }
 
-func plural(n int, noun string) string {
+func pictures(n int) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 picture"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d pictures", n)
 }

@@ -19,6 +19,7 @@ const (
 	maxResult = 1_000_000 // bytes of a whole answer; some clients drop a longer one, some drop the server
 	envelope  = 1000      // of them for the message around it
 	maxPrompt = 1200      // characters shown of a prompt that the service rewrote
+	maxName   = 100       // characters shown of an id or code
 	maxReason = 800       // characters shown of what the service says
 	maxLink   = 4096      // bytes of a link that is shown
 )
@@ -54,7 +55,8 @@ func failed(s tasks.State) bool {
 // fit for a reader that might follow what it reads.
 func answer(t tasks.Task) tasks.Answer {
 	a := t.Answer()
-	a.Code, a.Reason = outside(a.Code, maxReason), outside(a.Reason, maxReason)
+	a.Code, a.Reason = outside(a.Code, maxName), outside(a.Reason, maxReason)
+	a.UpstreamTaskID, a.UpstreamRequestID = outside(a.UpstreamTaskID, maxName), outside(a.UpstreamRequestID, maxName)
 	for i := range a.Images {
 		p := &a.Images[i]
 		p.ActualPrompt, p.Error = outside(p.ActualPrompt, maxPrompt), outside(p.Error, maxReason)

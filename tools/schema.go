@@ -40,10 +40,10 @@ func declare[P params](h *handlers, s spec, do toolFunc[P]) (server.ServerTool, 
 	t.Title = s.title
 	t.Annotations = mcp.ToolAnnotation{
 		Title:           s.title,
-		ReadOnlyHint:    mcp.ToBoolPtr(s.readOnly),
-		DestructiveHint: mcp.ToBoolPtr(false),
-		IdempotentHint:  mcp.ToBoolPtr(s.idempotent),
-		OpenWorldHint:   mcp.ToBoolPtr(s.openWorld),
+		ReadOnlyHint:    new(s.readOnly),
+		DestructiveHint: new(false),
+		IdempotentHint:  new(s.idempotent),
+		OpenWorldHint:   new(s.openWorld),
 	}
 	if s.meta != nil {
 		t.Meta = mcp.NewMetaFromMap(s.meta)

@@ -78,7 +78,7 @@ func usually(t tasks.Task) string {
 func succeeded(t tasks.Task, total, there int) string {
 	switch {
 	case there == total:
-		return fmt.Sprintf("SUCCEEDED: %s.", plural(there, "picture"))
+		return fmt.Sprintf("SUCCEEDED: %s.", pictures(there))
 	case !t.Settled():
 		return fmt.Sprintf("SUCCEEDED: drawn, fetching the pictures (%d of %d are here).", there, total)
 	case there == 0:
@@ -146,7 +146,7 @@ func (h *handlers) picture(b *page, t tasks.Task, p tasks.Picture, a tasks.Image
 		b.line("picture %d: %s(%d*%d, %s, %s)", p.N, where, p.Kept.Width, p.Kept.Height, p.Kept.MIME, megabytes(p.Kept.Bytes))
 		b.line("  resource: %s", a.ResourceURI)
 	case a.Error != "":
-		b.line("picture %d: missing: %s", p.N, strings.TrimSpace(outside(p.Code, maxReason)+" "+quoted(a.Error)))
+		b.line("picture %d: missing: %s", p.N, strings.TrimSpace(outside(p.Code, maxName)+" "+quoted(a.Error)))
 	default:
 		b.line("picture %d: being fetched", p.N)
 	}
@@ -192,7 +192,7 @@ func price(t tasks.Task) string {
 		return ""
 	}
 	if t.Billed >= 0 {
-		return fmt.Sprintf("price: CNY %s for %s (list price)", t.Price, plural(t.Billed, "picture"))
+		return fmt.Sprintf("price: CNY %s for %s (list price)", t.Price, pictures(t.Billed))
 	}
 	return fmt.Sprintf("price: CNY %s if all succeed (list price)", t.Price)
 }
@@ -201,7 +201,7 @@ func today(b *tasks.Budget) string {
 	if b == nil {
 		return ""
 	}
-	s := fmt.Sprintf("today: %s, CNY %.2f", plural(b.ImagesToday, "picture"), b.PriceToday)
+	s := fmt.Sprintf("today: %s, CNY %.2f", pictures(b.ImagesToday), b.PriceToday)
 	if b.Limit > 0 {
 		s += fmt.Sprintf(", of at most %d pictures; counts again from %s", b.Limit, b.ResetsAt)
 	}
@@ -212,10 +212,10 @@ func today(b *tasks.Budget) string {
 func upstream(a tasks.Answer) string {
 	var parts []string
 	if a.UpstreamTaskID != "" {
-		parts = append(parts, "upstream_task_id: "+outside(a.UpstreamTaskID, 100))
+		parts = append(parts, "upstream_task_id: "+a.UpstreamTaskID)
 	}
 	if a.UpstreamRequestID != "" {
-		parts = append(parts, "upstream_request_id: "+outside(a.UpstreamRequestID, 100))
+		parts = append(parts, "upstream_request_id: "+a.UpstreamRequestID)
 	}
 	return strings.Join(parts, ", ")
 }
