@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	if err := role(os.Stdout); err != nil {
-		fmt.Print("failed: ", err)
+		_, _ = fmt.Fprint(os.Stdout, "failed: ", err)
 	}
 }
 

@@ -117,7 +117,7 @@ func asNobody(t *testing.T, f func()) {
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_SETFSUID, nobody, 0, 0); errno != 0 {
 		t.Fatal(errno)
 	}
-	defer syscall.RawSyscall(syscall.SYS_SETFSUID, 0, 0, 0)
+	defer func() { _, _, _ = syscall.RawSyscall(syscall.SYS_SETFSUID, 0, 0, 0) }()
 	f()
 }
 

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"wan-image-mcp/resources/store"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // What a crash between writing and renaming leaves is never a picture, and goes
@@ -24,7 +24,7 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close()
+	defer release(root)
 	draft := func(age time.Duration, dead bool) string {
 		d, err := store.Draft(root, smallPNG(t, 1))
 		if err != nil {
@@ -151,7 +151,7 @@ func TestClaimUnlinked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close()
+	defer release(root)
 	for i, want := range []error{nil, fs.ErrExist} {
 		d, err := store.Draft(root, []byte{byte('a' + i)})
 		if err != nil {

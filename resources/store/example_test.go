@@ -27,7 +27,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	folder, err := store.Open(filepath.Join(dir, "pictures"), store.Options{
 		AllowHosts: []string{strings.TrimPrefix(host.URL, "http://")},
@@ -37,7 +37,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer folder.Close()
+	defer func() { _ = folder.Close() }()
 
 	if err := folder.Room(4 << 20); err != nil {
 		fmt.Println(err) // and do not buy

@@ -34,7 +34,7 @@ func (f *Folder) Export(p Picture, dir, name string) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	defer source.Close() //nolint:errcheck // it was only read
+	defer release(source)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", exportError(dir, err)
 	}
@@ -42,7 +42,7 @@ func (f *Folder) Export(p Picture, dir, name string) (path string, err error) {
 	if err != nil {
 		return "", exportError(dir, err)
 	}
-	defer root.Close() //nolint:errcheck // it holds nothing back
+	defer release(root)
 	if _, again := f.swept.LoadOrStore(dir, true); !again {
 		sweep(root)
 	}
@@ -137,7 +137,7 @@ func (f *Folder) sameBytes(root *os.Root, name string, p Picture, source *os.Fil
 	if err != nil {
 		return false
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer release(file)
 	buffer := f.buffer()
 	defer f.buffers.Put(buffer)
 	hash := sha256.New()

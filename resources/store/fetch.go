@@ -32,7 +32,7 @@ func (f *Folder) Fetch(ctx context.Context, link string) (Picture, error) {
 	if err != nil {
 		return Picture{}, fetchError(ctx, transfer, u, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // all that matters was read or refused
+	defer release(resp.Body)
 	body := &meter{Reader: resp.Body}
 	go body.watch(transfer, cancel)
 	p, err := f.keep(body, resp.ContentLength)

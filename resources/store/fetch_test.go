@@ -15,9 +15,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"wan-image-mcp/resources/store"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestFetchKeepsThePicture(t *testing.T) {
@@ -99,7 +99,7 @@ func checkKind(t testing.TB, what string, err, want error) {
 		store.ErrLinkExpired, store.ErrNotAllowed, store.ErrNotPicture, store.ErrTooBig,
 		store.ErrNoSpace, store.ErrDamaged, store.ErrMissing,
 	} {
-		if got := errors.Is(err, kind); got != (kind == want) {
+		if got := errors.Is(err, kind); got != (want != nil && errors.Is(want, kind)) {
 			t.Errorf("%s: errors.Is(%q, %q) is %v", what, err, kind, got)
 		}
 	}
@@ -154,7 +154,7 @@ func rawAnswer(w http.ResponseWriter, length int, body []byte) {
 	if err != nil {
 		panic(err)
 	}
-	defer conn.Close()
+	defer release(conn)
 	_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", length)
 	_, _ = conn.Write(body)
 }
@@ -228,7 +228,7 @@ func TestFetchErrorsHideTheEcho(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := fetch(t, func(w http.ResponseWriter, r *http.Request) {
 				conn, _, _ := w.(http.Hijacker).Hijack()
-				defer conn.Close()
+				defer release(conn)
 				_, _ = fmt.Fprintf(conn, format, r.URL.RequestURI())
 			})
 			if err == nil {
@@ -296,7 +296,7 @@ func TestFetchWithoutLength(t *testing.T) {
 	}{"whole": {data, nil}, "cut": {data[:len(data)-1], store.ErrDamaged}} {
 		_, _, err := fetch(t, func(w http.ResponseWriter, _ *http.Request) {
 			conn, buffer, _ := w.(http.Hijacker).Hijack()
-			defer conn.Close()
+			defer release(conn)
 			closeDelimited(buffer.Writer, test.body)
 		})
 		if !errors.Is(err, test.want) {

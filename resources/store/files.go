@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -120,3 +121,6 @@ func (f *Folder) List() ([]Entry, error) {
 	})
 	return entries, nil
 }
+
+// release closes what was only read, where a failure has nothing to lose.
+func release(c io.Closer) { _ = c.Close() }

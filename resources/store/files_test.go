@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"wan-image-mcp/resources/store"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestOpenReads(t *testing.T) {
@@ -21,7 +21,7 @@ func TestOpenReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer release(file)
 	got, err := io.ReadAll(file)
 	if err != nil || !bytes.Equal(got, data) {
 		t.Errorf("read %d bytes, %v", len(got), err)
@@ -98,10 +98,15 @@ func TestMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, missing := range []store.Picture{
-		{}, {SHA256: absent, MIME: "image/png"}, {SHA256: p.SHA256, MIME: "image/jpeg"},
-		{SHA256: p.SHA256, MIME: "image/svg+xml"}, {SHA256: strings.ToUpper(p.SHA256), MIME: "image/png"},
-		{SHA256: "../../../../../../etc/passwd", MIME: "image/png"}, {SHA256: outside, MIME: "image/png"},
-		{SHA256: p.SHA256[:63] + "/", MIME: "image/png"}, {SHA256: p.SHA256[:63] + "\x00", MIME: "image/png"},
+		{},
+		{SHA256: absent, MIME: "image/png"},
+		{SHA256: p.SHA256, MIME: "image/jpeg"},
+		{SHA256: p.SHA256, MIME: "image/svg+xml"},
+		{SHA256: strings.ToUpper(p.SHA256), MIME: "image/png"},
+		{SHA256: "../../../../../../etc/passwd", MIME: "image/png"},
+		{SHA256: outside, MIME: "image/png"},
+		{SHA256: p.SHA256[:63] + "/", MIME: "image/png"},
+		{SHA256: p.SHA256[:63] + "\x00", MIME: "image/png"},
 	} {
 		_, err := folder.Open(missing)
 		checkKind(t, missing.SHA256, err, store.ErrMissing)

@@ -12,6 +12,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -218,7 +219,7 @@ func nameServer(addr netip.Addr) *net.Resolver {
 
 // answerNames speaks DNS over a stream (RFC 1035 4.2.2) for one question.
 func answerNames(conn net.Conn, addr netip.Addr) {
-	defer conn.Close()
+	defer release(conn)
 	var length [2]byte
 	if _, err := conn.Read(length[:]); err != nil {
 		return
@@ -253,6 +254,10 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // isError is errors.Is, where nil only is nil.
 func isError(err, want error) bool { return errors.Is(err, want) && (err == nil) == (want == nil) }
 
-func answerWith(data []byte) func(*http.Request) (*http.Response, error) {
-	return func(r *http.Request) (*http.Response, error) { return answer(r, data), nil }
+// answerWith is a transport that always brings data.
+func answerWith(data []byte) http.RoundTripper {
+	return roundTrip(func(r *http.Request) (*http.Response, error) { return answer(r, data), nil })
 }
+
+// release closes where the closing has nothing to tell.
+func release(c io.Closer) { _ = c.Close() }

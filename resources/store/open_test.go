@@ -94,7 +94,7 @@ func TestOpenRefuses(t *testing.T) {
 			}
 			folder, err := store.Open(path, store.Options{})
 			if err == nil {
-				folder.Close()
+				release(folder)
 			}
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want an error with %q", err, test.want)

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"testing"
 
+	"wan-image-mcp/resources/store"
+
 	"github.com/google/go-cmp/cmp"
 	_ "golang.org/x/image/webp"
-
-	"wan-image-mcp/resources/store"
 )
 
 // webpLossless is the start of a lossless WebP (RFC 9649 3.4), which is all that

@@ -84,7 +84,7 @@ func (f *Folder) decode(p Picture) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer release(file)
 	header, err := config(bufio.NewReader(file))
 	if err != nil {
 		return nil, fmt.Errorf("preview: %w", err)

@@ -164,7 +164,7 @@ func (b blocked) Err() error {
 func TestPreviewsAtOnce(t *testing.T) {
 	data := smallPNG(t, 1)
 	synctest.Test(t, func(t *testing.T) {
-		folder := open(t, store.Options{Transport: roundTrip(answerWith(data))})
+		folder := open(t, store.Options{Transport: answerWith(data)})
 		p, err := folder.Fetch(t.Context(), linkTo("https://"+bucket))
 		if err != nil {
 			t.Fatal(err)

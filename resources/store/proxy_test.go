@@ -70,12 +70,12 @@ func newTunnel(t *testing.T, to string) *tunnel {
 		if err != nil {
 			return
 		}
-		defer near.Close()
-		far, err := net.Dial("tcp", to)
+		defer release(near)
+		far, err := new(net.Dialer).DialContext(r.Context(), "tcp", to)
 		if err != nil {
 			return
 		}
-		defer far.Close()
+		defer release(far)
 		_, _ = io.WriteString(near, "HTTP/1.1 200 Connection established\r\n\r\n")
 		go func() { _, _ = io.Copy(far, near) }()
 		_, _ = io.Copy(near, far)
@@ -141,8 +141,10 @@ func TestProxyExemptsItselfOnly(t *testing.T) {
 
 func TestProxyErrorsHideThePassword(t *testing.T) {
 	for name, choose := range map[string]func(*http.Request) (*url.URL, error){
-		"not a URL": func(*http.Request) (*url.URL, error) { return nil, errors.New("invalid proxy http://me:" + canary + "@[") },
-		"dead":      through("http://me:" + canary + "@127.0.0.1:1"),
+		"not a URL": func(*http.Request) (*url.URL, error) {
+			return nil, errors.New("invalid proxy http://me:" + canary + "@[")
+		},
+		"dead": through("http://me:" + canary + "@127.0.0.1:1"),
 	} {
 		folder := open(t, store.Options{Proxy: choose})
 		_, err := fetchLink(t, folder, linkTo("https://"+bucket))

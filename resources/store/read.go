@@ -37,7 +37,7 @@ func (f *Folder) Bytes(p Picture) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer release(file)
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err

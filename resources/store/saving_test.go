@@ -8,9 +8,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"wan-image-mcp/resources/store"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestExport(t *testing.T) {

@@ -23,7 +23,7 @@ func overPipe(host func(net.Conn)) *http.Transport {
 		DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
 			near, far := net.Pipe()
 			go func() {
-				defer far.Close()
+				defer release(far)
 				if _, err := http.ReadRequest(bufio.NewReader(far)); err == nil {
 					host(far)
 				}
