@@ -70,7 +70,7 @@ func Kinds() []Kind {
 		{"lie", []string{"task", "list"}, "task: UNKNOWN; list: the ids of tasks that do not exist"},
 		{"private_link", linkOps, "links that lead to location"},
 		{"endless", imageOps, "a body without end"},
-		{"gzip_bomb", imageOps, "200 MiB in 200 KiB, Content-Encoding: gzip"},
+		{"gzip_bomb", imageOps, "64 MiB in 64 KiB, Content-Encoding: gzip"},
 	}
 }
 
@@ -239,12 +239,13 @@ func wrongType(op string) []byte {
 	return []byte(`{"request_id":7,"output":"done","usage":[],"data":{},"total":"many"}`)
 }
 
+var endlessPart = bytes.Repeat([]byte("\x89PNG\r\n\x1a\n"), 4096)
+
 // endless is a picture that starts well and never ends.
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) {
-	copy(p, bytes.Repeat([]byte("\x89PNG\r\n\x1a\n"), len(p)/8+1))
-	return len(p), nil
+	return copy(p, endlessPart), nil
 }
 
 var errGone = errors.New("the client has left")

@@ -68,16 +68,12 @@ func (s *Simulator) RoundTrip(req *http.Request) (*http.Response, error) {
 		body = http.NoBody
 	}
 	defer func() { _ = body.Close() }()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	in := incoming(req)
-	c := s.route(in)
+	c := s.route(incoming(req))
 	trace := httptrace.ContextClientTrace(ctx)
 	if trace == nil {
 		trace = &httptrace.ClientTrace{}
 	}
-	if err := s.connect(c, trace); err != nil {
+	if err := s.connect(ctx, c, trace); err != nil {
 		return nil, err
 	}
 	var err error
@@ -117,10 +113,13 @@ func incoming(req *http.Request) *http.Request {
 	return in
 }
 
-func (s *Simulator) connect(c *call, trace *httptrace.ClientTrace) error {
-	host := c.r.URL.Host
+// connect tells the trace of a fresh connection and of the headers sent on it.
+func (s *Simulator) connect(ctx context.Context, c *call, trace *httptrace.ClientTrace) error {
 	if trace.GetConn != nil {
-		trace.GetConn(host)
+		trace.GetConn(c.r.URL.Host)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	if fault, hit := s.takeFault(c, true); hit {
 		c.strike(fault)
