@@ -22,6 +22,16 @@ var (
 	}
 )
 
+// Ready reports what keeps every request from being sent: a missing or garbled
+// key, a region without a host, a base URL that is none. It asks nobody; whether
+// the service takes the key only a request can tell.
+func (c *Client) Ready() error {
+	if _, _, err := c.address(); err != nil {
+		return c.notSent(opCreate, err)
+	}
+	return nil
+}
+
 // address returns where to send a request and the key to send, or why there is no
 // sending.
 func (c *Client) address() (base, key string, err error) {

@@ -1,8 +1,10 @@
 package dashscope_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +94,23 @@ func TestTaskAnswers(t *testing.T) {
 				t.Error("(-want +got):\n" + diff)
 			}
 		})
+	}
+}
+
+// No page shows how the messages form tells that a part failed.
+func TestPartialFailureInChoices(t *testing.T) {
+	got, err := client(always(200, `{"output":{"task_status":"SUCCEEDED","choices":[
+		{"message":{"content":[{"image":"https://pictures.example/1.png"},{"code":"InternalError","message":"one failed"}]}},
+		{"code":"DataInspectionFailed","message":"another failed"},
+		{"finish_reason":"stop","message":{"content":[{"text":"words only"}]}}]}}`)).Task(t.Context(), testID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append(pictures("1.png"),
+		dashscope.Image{Code: "InternalError", Message: "one failed"},
+		dashscope.Image{Code: "DataInspectionFailed", Message: "another failed"})
+	if diff := cmp.Diff(want, got.Images, exact); diff != "" {
+		t.Error("(-want +got):\n" + diff)
 	}
 }
 
@@ -201,7 +220,7 @@ func TestHostileRows(t *testing.T) {
 	body := `{"total":-5,"page_no":"2","page_size":1e3,"total_page":99999999999999999999,"data":[
 		{"task_id":"good","gmt_create":"1795136400109","status":"cancelled","model_name":["x"]},
 		{"task_id":17}, "row", null, {"task_id":"../../etc"},
-		{"task_id":"old","gmt_create":-1,"start_time":1e300,"end_time":{},"request_id":"https://pictures.example/?Signature=x"}]}`
+		{"task_id":"old","gmt_create":-1,"start_time":1e300,"end_time":9e15,"request_id":"https://pictures.example/?Signature=x"}]}`
 	got, err := client(always(200, body)).Tasks(t.Context(), dashscope.TaskFilter{})
 	if err != nil {
 		t.Fatal(err)
@@ -224,6 +243,32 @@ func TestHostileRows(t *testing.T) {
 	got, err = client(always(200, `{"total":10000,"data":[`+rows.String()[1:]+`]}`)).Tasks(t.Context(), dashscope.TaskFilter{})
 	if err != nil || len(got.Tasks) != 10000 {
 		t.Errorf("ten thousand rows: %d, %v", len(got.Tasks), err)
+	}
+}
+
+// endless is a body without an end.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.read += len(p)
+	return copy(p, bytes.Repeat([]byte(" "), len(p))), nil
+}
+
+func (e *endless) Close() error { return nil }
+
+func TestAnswersAreReadUpToALimit(t *testing.T) {
+	body := &endless{}
+	c := client(transport(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: body}, nil
+	}))
+	result, err := c.Create(t.Context(), flowerShop())
+	checkOutcome(t, result, err, dashscope.MayBeAccepted)
+	if body.read > 2<<20 {
+		t.Errorf("%d bytes of an answer to a create were read", body.read)
+	}
+	body.read = 0
+	if _, err := c.Tasks(t.Context(), dashscope.TaskFilter{}); err == nil || body.read > 16<<20 {
+		t.Errorf("%d bytes of a list were read: %v", body.read, err)
 	}
 }
 

@@ -111,17 +111,14 @@ func (c *Client) create(ctx context.Context, op string, req ImageRequest) (*Resu
 	}
 	result, err := do(ctx, c, post, decode)
 	var failure *Error
-	switch {
-	case err == nil:
-		c.spellings.accept(spelling)
-	case errors.Is(err, ErrModelNotFound) && c.spellings.reject(model, spelling) && errors.As(err, &failure):
+	if errors.Is(err, ErrModelNotFound) && c.spellings.reject(model, spelling) && errors.As(err, &failure) {
 		failure.Err = ErrOtherSpelling
 	}
 	return result, err
 }
 
 func (c *Client) notSent(op string, err error) error {
-	return &Error{Op: op, Outcome: NotSent, Region: c.Region.orDefault(), Err: err}
+	return &Error{Op: op, Outcome: NotSent, Region: c.Region.canonical(), Err: err}
 }
 
 func noSync(m *Model, region Region) Violation {
@@ -147,7 +144,7 @@ func (c *Client) Task(ctx context.Context, id string) (*Result, error) {
 func (c *Client) Tasks(ctx context.Context, filter TaskFilter) (*TaskPage, error) {
 	model := filter.Model
 	if m := findModel(model); m != nil {
-		model = c.spellings.wire(m, c.Region)
+		model = c.spellings.wire(m, c.Region.canonical())
 	}
 	list := c.query(opTasks, http.MethodGet, "/tasks/", filter.query(model))
 	list.limit = maxList
@@ -177,7 +174,7 @@ func (c *Client) query(op, method, path string, q url.Values) call {
 }
 
 func (c *Client) badTaskID(op, id string) error {
-	return &Error{Op: op, Region: c.Region.orDefault(), Err: &ValidationError{[]Violation{{
+	return &Error{Op: op, Region: c.Region.canonical(), Err: &ValidationError{[]Violation{{
 		Field: "task_id", Value: clip(id, quoteMax), Limit: "letters, digits and hyphens",
 		Text: fmt.Sprintf("task_id %s is not an id of the service: those are letters, digits and hyphens", quote(id)),
 	}}}}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -137,6 +138,25 @@ func TestStrangeTransports(t *testing.T) {
 	}
 }
 
+// A body that can be had twice may be sent twice, and an error that holds the URL
+// gives it to whoever unwraps it.
+func TestNothingToRepeatOrToUnwrap(t *testing.T) {
+	c := client(transport(func(r *http.Request) (*http.Response, error) {
+		if r.GetBody != nil {
+			t.Errorf("%s %s: the body can be had again", r.Method, r.URL.Path)
+		}
+		return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: io.EOF}
+	}))
+	_, err := c.Create(t.Context(), flowerShop())
+	var withURL *url.Error
+	if errors.As(err, &withURL) || !errors.Is(err, io.EOF) {
+		t.Errorf("got %v, want io.EOF without a *url.Error", err)
+	}
+	if c.Ready() != nil {
+		t.Errorf("Ready() = %v", c.Ready())
+	}
+}
+
 func TestContexts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := transport(func(r *http.Request) (*http.Response, error) {
@@ -159,6 +179,14 @@ func TestContexts(t *testing.T) {
 		checkOutcome(t, result, err, dashscope.MayBeAccepted)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("ended on the way: %v", err)
+		}
+
+		impatient := errors.New("the user left")
+		gone, leave := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { leave(impatient) })
+		_, err = client(hang).Task(gone, testID)
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, impatient) {
+			t.Errorf("ended with a cause: %v", err)
 		}
 
 		c := client(hang)
@@ -224,6 +252,9 @@ func TestNotSentAtAll(t *testing.T) {
 			result, err := client.Create(t.Context(), request)
 			checkOutcome(t, result, err, dashscope.NotSent)
 			checkKind(t, err, c.kind)
+			if ready := client.Ready(); !errors.Is(c.kind, dashscope.ErrInvalid) && (ready == nil || ready.Error() != err.Error()) {
+				t.Errorf("Ready() = %v, Create says %v", ready, err)
+			}
 			if !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "canary") {
 				t.Errorf("text %q, want %q in it and no canary", err, c.text)
 			}

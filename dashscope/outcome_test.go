@@ -173,6 +173,7 @@ func TestOutcomeOfTheNetwork(t *testing.T) {
 	}{
 		{"connection refused", closedPort, &http.Transport{}, dashscope.NotSent},
 		{"no such host", fixed("https://dashscope.invalid/api/v1"), &http.Transport{DialContext: failingDial}, dashscope.NotSent},
+		{"dial hangs", fixed("https://dashscope.invalid/api/v1"), &http.Transport{DialContext: hangingDial}, dashscope.NotSent},
 		{"certificate of a stranger", untrusted, &http.Transport{}, dashscope.NotSent},
 		{"plain answer to TLS", tlsToPlain, &http.Transport{}, dashscope.NotSent},
 		{"proxy refuses to connect", fixed("https://dashscope.invalid/api/v1"), &http.Transport{Proxy: refusingProxy(t)}, dashscope.NotSent},
@@ -221,6 +222,11 @@ func closedPort(t *testing.T) string {
 
 func failingDial(context.Context, string, string) (net.Conn, error) {
 	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "dashscope.invalid", IsNotFound: true}}
+}
+
+func hangingDial(ctx context.Context, _, _ string) (net.Conn, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 func untrusted(t *testing.T) string {

@@ -95,10 +95,11 @@ func (r Region) BaseURL(workspace string) (string, error) {
 	return "https://" + at.classic + "/api/v1", nil
 }
 
-// orDefault gives the zero value its meaning.
-func (r Region) orDefault() Region {
-	if r == "" {
-		return Beijing
+// canonical gives the zero value and other names of a region their meaning; what
+// is no region stays as it is.
+func (r Region) canonical() Region {
+	if at, err := findSite(string(r)); err == nil {
+		return at.region
 	}
 	return r
 }

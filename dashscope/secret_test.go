@@ -82,8 +82,10 @@ func TestNoCanaryInErrorsAndLogs(t *testing.T) {
 	const link = "https://pictures.example/p.png?Expires=1&Signature=linkcanary"
 	var log bytes.Buffer
 	var all []string
+	key := dashscope.Secret(testKey)
 	use := func(do transport) {
 		c := client(do)
+		c.APIKey = key
 		c.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		_, err := c.Create(t.Context(), flowerShop())
 		all = append(all, fmt.Sprintf("%v %+v %#v", err, err, err))
@@ -110,6 +112,9 @@ func TestNoCanaryInErrorsAndLogs(t *testing.T) {
 		res.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), failing{fmt.Errorf("read %s with Bearer %s", link, testKey)}))
 		return res, nil
 	})
+	key = "another-shape-of-canary" // which no pattern knows
+	use(always(403, fault("AccessDenied", "key "+key.Reveal())+" "))
+	use(always(400, `{"code":"`+key.Reveal()+`","request_id":"`+key.Reveal()+`"}`))
 	text := strings.Join(all, "\n") + log.String()
 	for _, canary := range []string{testKey, "canary", "Signature", "start_time"} {
 		if strings.Contains(text, canary) {

@@ -39,41 +39,42 @@ type reply struct {
 }
 
 // do makes one request and reads its answer. It never repeats one.
-func do[T any](ctx context.Context, c *Client, call call, decode func(object) (T, error)) (T, error) {
+func do[T any](ctx context.Context, c *Client, out call, decode func(object) (T, error)) (T, error) {
 	var none T
 	base, key, err := c.address()
 	if err == nil {
-		err = wait(ctx, call.turn)
+		err = wait(ctx, out.turn)
 	}
 	if err != nil {
-		return none, c.fail(call, reply{err: err}, nil)
+		return none, c.fail(out, reply{err: err})
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, call.timeout,
-		fmt.Errorf("no answer within %s: %w", call.timeout, context.DeadlineExceeded))
+	ctx, cancel := context.WithTimeoutCause(ctx, out.timeout,
+		fmt.Errorf("no answer within %s: %w", out.timeout, context.DeadlineExceeded))
 	defer cancel()
 
 	start := time.Now()
-	got := c.exchange(ctx, call, base, key)
-	var value T
+	got := c.exchange(ctx, out, base, key)
 	if got.err == nil && got.status < 300 {
-		if value, err = decode(got.body); err == nil {
-			c.report(ctx, call, time.Since(start), got.status, got.body.requestID(), nil)
+		value, err := decode(got.body)
+		if err == nil {
+			c.report(ctx, out, time.Since(start), got.status, got.body.requestID(), nil)
 			return value, nil
 		}
+		got.err = err
 	}
-	failure := c.fail(call, got, err)
-	c.report(ctx, call, time.Since(start), got.status, failure.RequestID, failure)
+	failure := c.fail(out, got)
+	c.report(ctx, out, time.Since(start), got.status, failure.RequestID, failure)
 	return none, failure
 }
 
 // exchange sends the request and reads the whole answer.
-func (c *Client) exchange(ctx context.Context, call call, base, key string) reply {
+func (c *Client) exchange(ctx context.Context, out call, base, key string) reply {
 	var w witness
-	req, err := newRequest(httptrace.WithClientTrace(ctx, w.trace()), call, base, key)
+	req, err := newRequest(httptrace.WithClientTrace(ctx, w.trace()), out, base, key)
 	if err != nil {
 		return reply{err: err}
 	}
-	transport := c.lanes.pick(c.Transport, call.paid)
+	transport := c.lanes.pick(c.Transport, out.paid)
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return reply{err: transportError(ctx, err), sent: w.maySent(transport, err)}
@@ -84,28 +85,28 @@ func (c *Client) exchange(ctx context.Context, call call, base, key string) repl
 		got.err = errRedirect
 		return got
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, call.limit+1))
+	data, err := io.ReadAll(io.LimitReader(resp.Body, out.limit+1))
 	switch {
 	case err != nil:
 		got.err = transportError(ctx, err)
-	case int64(len(data)) > call.limit:
-		got.err = fmt.Errorf("the answer is larger than %d bytes", call.limit)
+	case int64(len(data)) > out.limit:
+		got.err = fmt.Errorf("the answer is larger than %d bytes", out.limit)
 	default:
 		got.body, got.err = parseObject(data)
 	}
 	return got
 }
 
-func newRequest(ctx context.Context, call call, base, key string) (*http.Request, error) {
+func newRequest(ctx context.Context, out call, base, key string) (*http.Request, error) {
 	var body io.Reader
-	if call.body != nil {
-		body = bytes.NewReader(call.body)
+	if out.body != nil {
+		body = bytes.NewReader(out.body)
 	}
-	target := base + call.path
-	if call.query != "" {
-		target += "?" + call.query
+	target := base + out.path
+	if out.query != "" {
+		target += "?" + out.query
 	}
-	req, err := http.NewRequestWithContext(ctx, call.method, target, body)
+	req, err := http.NewRequestWithContext(ctx, out.method, target, body)
 	if err != nil {
 		return nil, stripURL(err)
 	}
@@ -113,10 +114,10 @@ func newRequest(ctx context.Context, call call, base, key string) (*http.Request
 	req.GetBody = nil
 	req.Header.Set("Authorization", "Bearer "+key)
 	req.Header.Set("User-Agent", "wan-image-mcp")
-	if call.body != nil {
+	if out.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if call.async {
+	if out.async {
 		req.Header.Set("X-DashScope-Async", "enable")
 	}
 	return req, nil
@@ -145,25 +146,19 @@ var (
 )
 
 // fail makes the error of a request that was answered with anything but success,
-// or not at all. undecoded is why an answer of success could not be used.
-func (c *Client) fail(call call, got reply, undecoded error) *Error {
+// or not at all.
+func (c *Client) fail(out call, got reply) *Error {
 	e := &Error{
-		Op: call.op, Status: got.status, RetryAfter: got.retryAfter, Region: c.Region.orDefault(),
-		Code: got.body.code(), RequestID: got.body.requestID(), Err: got.err,
+		Op: out.op, Status: got.status, RetryAfter: got.retryAfter, Region: c.Region.canonical(),
+		Code: c.scrub(got.body.code()), RequestID: c.scrub(got.body.requestID()), Err: got.err,
 	}
-	if e.Code != "" {
-		e.Message = got.body.message()
-	}
-	if key := c.key(); key != "" {
-		e.Message = strings.ReplaceAll(e.Message, key, redacted)
-	}
-	if e.Err == nil && e.Code == "" {
-		e.Err = undecoded
-	}
-	if e.Status >= 400 && e.Status < 500 && e.Code == "" && (e.Err == nil || errors.Is(e.Err, errNotObject)) {
+	switch {
+	case e.Code != "": // the service says it better
+		e.Message, e.Err = c.scrub(got.body.message()), nil
+	case e.Status >= 400 && e.Status < 500 && (e.Err == nil || errors.Is(e.Err, errNotObject)):
 		e.Err = errNotAPI
 	}
-	if call.paid {
+	if out.paid {
 		e.Outcome = MayBeAccepted
 		switch {
 		case got.status == 0 && !got.sent:
@@ -178,8 +173,17 @@ func (c *Client) fail(call call, got reply, undecoded error) *Error {
 	return e
 }
 
+// scrub takes the key out of a text, should the service repeat it.
+func (c *Client) scrub(text string) string {
+	const shortest = 8 // anything shorter is no key, and may be in any word
+	if key := c.key(); len(key) >= shortest {
+		return strings.ReplaceAll(text, key, redacted)
+	}
+	return text
+}
+
 // report tells the logger and the observer about one request.
-func (c *Client) report(ctx context.Context, call call, took time.Duration, status int, requestID string, e *Error) {
+func (c *Client) report(ctx context.Context, out call, took time.Duration, status int, requestID string, e *Error) {
 	outcome := "ok"
 	if e != nil {
 		outcome = "error"
@@ -188,13 +192,13 @@ func (c *Client) report(ctx context.Context, call call, took time.Duration, stat
 		}
 	}
 	if c.Observe != nil {
-		c.Observe(call.op, outcome, took)
+		c.Observe(out.op, outcome, took)
 	}
 	if c.Logger == nil {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("op", call.op), slog.String("path", call.path), slog.Int("status", status),
+		slog.String("op", out.op), slog.String("path", out.path), slog.Int("status", status),
 		slog.String("outcome", outcome), slog.Duration("took", took), slog.String("request_id", requestID),
 	}
 	if e != nil {

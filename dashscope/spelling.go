@@ -45,16 +45,9 @@ func (s *spellings) reject(m *Model, name string) (another bool) {
 	return another
 }
 
-// accept notes that the service knows a name.
-func (s *spellings) accept(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.rejected, name)
-}
-
 // spellingIn returns the region's name for the model.
 func (m *Model) spellingIn(region Region) string {
-	if offer, ok := m.Offers[region.orDefault()]; ok {
+	if offer, ok := m.Offers[region]; ok {
 		return offer.Spelling
 	}
 	return m.ID
