@@ -1,7 +1,11 @@
 package store_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/binary"
 	"errors"
+	"net"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -89,4 +93,42 @@ func TestAllowHostsExemptsOneAddress(t *testing.T) {
 	folder.Resolve(nameServer(netip.MustParseAddr("127.0.0.1")))
 	_, err := fetchLink(t, folder, linkTo("https://bucket.oss-cn-beijing.aliyuncs.com"))
 	checkKind(t, "another name of the same machine", err, store.ErrNotAllowed)
+}
+
+// nameServer answers every name with addr.
+func nameServer(addr netip.Addr) *net.Resolver {
+	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go answerNames(server, addr)
+		return client, nil
+	}}
+}
+
+// answerNames speaks DNS over a stream (RFC 1035 4.2.2) for one question.
+func answerNames(conn net.Conn, addr netip.Addr) {
+	defer release(conn)
+	var length [2]byte
+	if _, err := conn.Read(length[:]); err != nil {
+		return
+	}
+	query := make([]byte, binary.BigEndian.Uint16(length[:]))
+	if _, err := conn.Read(query); err != nil {
+		return
+	}
+	end := 12 + bytes.IndexByte(query[12:], 0) + 5
+	question := query[12:end]
+	kind, data := uint16(1), addr.AsSlice()
+	if addr.Is6() {
+		kind = 28
+	}
+	answers := uint16(0)
+	if binary.BigEndian.Uint16(question[len(question)-4:]) == kind {
+		answers = 1
+	}
+	answer := append([]byte{query[0], query[1], 0x81, 0x80, 0, 1, 0, byte(answers), 0, 0, 0, 0}, question...)
+	if answers > 0 {
+		answer = append(answer, 0xc0, 12, 0, byte(kind), 0, 1, 0, 0, 0, 60, 0, byte(len(data)))
+		answer = append(answer, data...)
+	}
+	_, _ = conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...))
 }

@@ -19,7 +19,7 @@ var goodLinks = []string{
 
 var badLinks = []string{
 	"", "picture.png", "//bucket.aliyuncs.com/a.png", "https:bucket.aliyuncs.com", "https:///a.png", "https://:443/",
-	"http://bucket.oss-cn-beijing.aliyuncs.com/a.png",
+	"http://bucket.oss-cn-beijing.aliyuncs.com/a.png", "http://bucket.oss-cn-beijing.aliyuncs.com:443/a.png",
 	"ftp://bucket.oss-cn-beijing.aliyuncs.com/a.png",
 	"file:///etc/passwd", "data:image/png;base64,AAAA", "gopher://bucket.aliyuncs.com/",
 	"https://bucket.oss-cn-beijing.aliyuncs.com:8443/a.png",

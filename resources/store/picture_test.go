@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"image"
 	_ "image/jpeg"
@@ -10,43 +9,11 @@ import (
 	"slices"
 	"testing"
 
-	"wan-image-mcp/resources/store"
-
 	"github.com/google/go-cmp/cmp"
 	_ "golang.org/x/image/webp"
+
+	"wan-image-mcp/resources/store"
 )
-
-// webpLossless is the start of a lossless WebP (RFC 9649 3.4), which is all that
-// is looked at.
-func webpLossless(width, height int) []byte {
-	bits := uint32(width-1) | uint32(height-1)<<14
-	return webp("VP8L", append([]byte{0x2f}, append(binary.LittleEndian.AppendUint32(nil, bits), 0, 0, 0, 0, 0)...))
-}
-
-func webp(kind string, data []byte) []byte {
-	chunk := append([]byte(kind), binary.LittleEndian.AppendUint32(nil, uint32(len(data)))...)
-	chunk = append([]byte("WEBP"), append(chunk, data...)...)
-	return append([]byte("RIFF"), append(binary.LittleEndian.AppendUint32(nil, uint32(len(chunk))), chunk...)...)
-}
-
-func webpLossy(width, height int) []byte {
-	data := []byte{0x10, 0, 0, 0x9d, 0x01, 0x2a, byte(width), byte(width >> 8), byte(height), byte(height >> 8)}
-	return webp("VP8 ", data)
-}
-
-func webpExtended(width, height int) []byte {
-	w, h := width-1, height-1
-	return webp("VP8X", []byte{0, 0, 0, 0, byte(w), byte(w >> 8), byte(w >> 16), byte(h), byte(h >> 8), byte(h >> 16)})
-}
-
-// jpegWith is a JPEG header whose segments are given, then a scan and the end.
-func jpegWith(segments ...[]byte) []byte {
-	return append(append([]byte{0xff, 0xd8}, slices.Concat(segments...)...), 0xff, 0xda, 0, 2, 1, 2, 3, 0xff, 0xd9)
-}
-
-func frame(kind byte, width, height int) []byte {
-	return []byte{0xff, kind, 0, 11, 8, byte(height >> 8), byte(height), byte(width >> 8), byte(width), 1, 1, 0x11, 0}
-}
 
 func TestInspect(t *testing.T) {
 	long := append([]byte{0xff, 0xe1, 0x80, 0}, make([]byte, 0x7ffe)...)

@@ -2,12 +2,10 @@ package store_test
 
 import (
 	"bytes"
-	"compress/flate"
 	"context"
 	"encoding/binary"
 	"errors"
 	"image"
-	"image/color"
 	"image/jpeg"
 	"runtime"
 	"testing"
@@ -55,16 +53,6 @@ func TestPreview(t *testing.T) {
 	}
 }
 
-func smooth(width, height int) *image.NRGBA {
-	picture := image.NewNRGBA(image.Rect(0, 0, width, height))
-	for y := range height {
-		for x := range width {
-			picture.SetNRGBA(x, y, color.NRGBA{R: uint8(x), G: uint8(y), B: uint8(x + y), A: 255})
-		}
-	}
-	return picture
-}
-
 func TestPreviewIsWhiteUnderGlass(t *testing.T) {
 	folder, _, p := keep(t, store.Options{}, pngOf(t, image.NewNRGBA(image.Rect(0, 0, 64, 64))))
 	data, _, _, err := folder.Preview(t.Context(), p, store.PreviewSize{})
@@ -85,28 +73,6 @@ func TestPreviewThatCannotFit(t *testing.T) {
 	if _, _, _, err := folder.Preview(t.Context(), p, store.PreviewSize{Bytes: 100}); err == nil {
 		t.Error("a preview of 100 bytes came out")
 	}
-}
-
-// bomb is a small PNG of so many black pixels: one packed piece, repeated.
-func bomb(t testing.TB, width, height int) []byte {
-	t.Helper()
-	const piece = 1 << 20
-	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.BestCompression)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(make([]byte, piece)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	pieces := height*(1+4*width)/piece + 1
-	data := append([]byte{0x78, 0x9c}, bytes.Repeat(packed.Bytes(), pieces)...)
-	data = append(data, 3, 0) // the empty last block
-	data = binary.BigEndian.AppendUint32(data, uint32(pieces*piece%65521)<<16|1)
-	return bulk(pngHeader(uint32(width), uint32(height)), data)
 }
 
 // 400 kB that unpack to 400 MB are kept, as they are paid for, and refused for a
