@@ -75,6 +75,8 @@ type Service struct {
 	working map[string]chan struct{} // by task: wakes the goroutine that works on it
 	fetches chan struct{}            // bounds downloads
 
+	plans plans
+
 	reconciling sync.Mutex                   // one reconciliation at a time
 	examined    map[string]*dashscope.Result // tasks of the account that ended, by the service's id
 }

@@ -17,7 +17,6 @@ const (
 	// task that is younger than that: right after the create it may mean a delay.
 	forgottenAfter = 2 * time.Minute
 	forgottenReads = 5
-	maxLookGap     = 20 * time.Second
 )
 
 // follow does what there is to do on a task until it is closed, another process
@@ -105,6 +104,9 @@ func (s *Service) look(ctx context.Context, row journal.Task) (journal.Task, err
 	})
 	if err == nil && (row.State != before.State || row.Open != before.Open) {
 		s.log.Info("task is "+row.State, "task", row.ID, "upstream_task_id", row.UpstreamID, "code", row.Code)
+		if row.Served > 0 {
+			s.relearn(row.Model)
+		}
 		s.changed(row)
 	}
 	return row, err
