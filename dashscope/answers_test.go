@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"wan-image-mcp/dashscope"
-
 	"github.com/google/go-cmp/cmp"
+
+	"wan-image-mcp/dashscope"
 )
 
 var china = time.FixedZone("UTC+8", 8*60*60)

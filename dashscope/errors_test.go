@@ -8,9 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"wan-image-mcp/dashscope"
-
 	"github.com/google/go-cmp/cmp"
+
+	"wan-image-mcp/dashscope"
 )
 
 // An error tells what to do, what the service said, and the id to give its support.

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"wan-image-mcp/dashscope"
-
 	"github.com/google/go-cmp/cmp"
+
+	"wan-image-mcp/dashscope"
 )
 
 func TestCatalogueAgreesWithTheReference(t *testing.T) {

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"wan-image-mcp/dashscope"
-
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"wan-image-mcp/dashscope"
 )
 
 func compile(t *testing.T, m dashscope.Model) *jsonschema.Schema {

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"wan-image-mcp/dashscope"
-
 	"github.com/google/go-cmp/cmp"
+
+	"wan-image-mcp/dashscope"
 )
 
 func TestValidate(t *testing.T) {

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"wan-image-mcp/dashscope"
-
 	"github.com/google/go-cmp/cmp"
+
+	"wan-image-mcp/dashscope"
 )
 
 // sent is a request as the service sees it.
