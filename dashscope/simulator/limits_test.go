@@ -112,7 +112,7 @@ func TestQueue(t *testing.T) {
 	})
 }
 
-func TestCancelFreesNothingTwice(t *testing.T) {
+func TestCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, simulator.Options{})
 		id := l.mustCreate("wan2.6-t2i", "x [sim:queue=1m]", `{"n":1}`)
@@ -132,11 +132,11 @@ func TestDurations(t *testing.T) {
 	draw := func(seed int64, speed float64) (all []time.Duration) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLab(t, simulator.Options{Seed: seed, Speed: speed})
-			for range 30 {
+			for range 15 {
 				start := time.Now()
 				id := l.mustCreate("wan2.6-t2i", "x", `{"n":1}`)
 				for l.state(id) != "SUCCEEDED" {
-					time.Sleep(100 * time.Millisecond)
+					time.Sleep(250 * time.Millisecond)
 				}
 				all = append(all, time.Since(start))
 				time.Sleep(time.Second)
@@ -146,7 +146,7 @@ func TestDurations(t *testing.T) {
 	}
 	life := draw(1, 0)
 	sorted := slices.Sorted(slices.Values(life))
-	if middle := sorted[len(sorted)/2]; middle < 22*time.Second || middle > 33*time.Second || sorted[0] == sorted[29] {
+	if middle := sorted[len(sorted)/2]; middle < 22*time.Second || middle > 33*time.Second || sorted[0] == sorted[14] {
 		t.Errorf("durations: got %v, want about 27 s", sorted)
 	}
 	if !slices.Equal(life, draw(1, 0)) {

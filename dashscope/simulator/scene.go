@@ -151,6 +151,11 @@ func (s *scene) raise() {
 }
 
 // paintLand fills every pixel: the sky, and the nearest hill before it.
+//
+// No race detector: a picture belongs to one goroutine, and watching every
+// pixel makes tests crawl.
+//
+//go:norace
 func (s *scene) paintLand() {
 	sky := s.newSky()
 	shades := make([][]rgb, len(s.ridges))
@@ -211,6 +216,8 @@ func (s *scene) inSun(x, y int) bool {
 }
 
 // paintSun covers what the sun covers of a pixel, and returns what it leaves.
+//
+//go:norace
 func (s *scene) paintSun(c *rgb, x, y int, above float32) float32 {
 	d := math.Hypot(float64(x)-s.sunX, float64(y)-s.sunY)
 	cover := float32(max(0, min(1, sunRadius*s.unit-d+.5))) * above
@@ -261,6 +268,7 @@ type sky struct {
 	pix  []rgb
 }
 
+//go:norace
 func (s *scene) newSky() *sky {
 	k := &sky{w: s.w/coarse + 2, h: s.h/coarse + 2}
 	k.pix = make([]rgb, k.w*k.h)

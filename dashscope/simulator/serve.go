@@ -231,6 +231,6 @@ func (s *Simulator) about(*call) reply {
 	return answerJSON(map[string]any{
 		"service": "DashScope image simulator",
 		"note":    "Nothing here is real, nothing is billed. Point a client at /api/v1; any key like sk-test will do.",
-		"admin":   []string{"/admin/faults", "/admin/expire", "/admin/excess", "/admin/foreign", "/admin/log", "/admin/stats"},
+		"admin":   []string{"/admin/faults", "/admin/expire", "/admin/excess", "/admin/lag", "/admin/foreign", "/admin/log", "/admin/stats"},
 	})
 }

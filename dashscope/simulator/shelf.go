@@ -15,6 +15,9 @@ import (
 // idPattern is also what keeps an id from being a path.
 var idPattern = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
+// draftPrefix begins the names of files that are being written.
+const draftPrefix = ".tmp-"
+
 // A shelf keeps the tasks: in memory, and in a folder too where there is one,
 // so that they outlive the process and other processes see them.
 type shelf struct {
@@ -70,7 +73,7 @@ func (sh *shelf) put(t *task) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(sh.dir, ".tmp-*")
+	f, err := os.CreateTemp(sh.dir, draftPrefix+"*")
 	if err != nil {
 		return err
 	}
@@ -113,6 +116,10 @@ func (sh *shelf) reread() error {
 		return err
 	}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), draftPrefix) {
+			sh.dropOldDraft(e)
+			continue
+		}
 		id, isTask := strings.CutSuffix(e.Name(), ".json")
 		if !isTask || !idPattern.MatchString(id) {
 			continue
@@ -126,6 +133,13 @@ func (sh *shelf) reread() error {
 		}
 	}
 	return nil
+}
+
+// dropOldDraft removes what a process left that died while it wrote.
+func (sh *shelf) dropOldDraft(e fs.DirEntry) {
+	if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > time.Hour {
+		_ = os.Remove(filepath.Join(sh.dir, e.Name()))
+	}
 }
 
 func (sh *shelf) read(id string, info fs.FileInfo) error {
