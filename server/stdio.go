@@ -135,7 +135,8 @@ func (c *stdioConn) receive(message []byte) {
 		c.handle(c.base, e, message)
 	case e.method == string(mcp.MethodInitialize):
 		if call := c.admit(e, message); call != nil {
-			c.serve(call)
+			done := c.enqueue(c.handle(call.ctx, e, message))
+			go func() { c.finish(call, c.written(done) == nil) }()
 		}
 	default:
 		if call := c.admit(e, message); call != nil {
@@ -171,16 +172,17 @@ func (c *stdioConn) admit(e envelope, message []byte) *call {
 	return call
 }
 
-// serve answers one request. Its place is free again when the answer is written,
-// so that a client that does not read cannot pile answers up.
+// serve answers one request, but for one that the client takes back meanwhile.
 func (c *stdioConn) serve(call *call) {
-	defer c.running.Done()
-	defer call.cancel(nil)
 	response := c.handle(call.ctx, call.envelope, call.message)
-	written := false
-	if !call.request.isCanceled() {
-		written = c.send(response) == nil
-	}
+	c.finish(call, !call.request.isCanceled() && c.send(response) == nil)
+}
+
+// finish gives a call's place to another. It comes after the answer was written,
+// so that a client that does not read cannot pile answers up.
+func (c *stdioConn) finish(call *call, written bool) {
+	defer c.running.Done()
+	call.cancel(nil)
 	c.mu.Lock()
 	delete(c.calls, call)
 	c.bytes -= len(call.message)

@@ -15,13 +15,19 @@ type answer struct {
 
 // send writes a message and returns when it is written. It gives up when the
 // connection ends.
-func (c *stdioConn) send(message mcp.JSONRPCMessage) error {
-	done := make(chan error, 1)
+func (c *stdioConn) send(message mcp.JSONRPCMessage) error { return c.written(c.enqueue(message)) }
+
+// enqueue returns when no message that comes later can overtake this one.
+func (c *stdioConn) enqueue(message mcp.JSONRPCMessage) (done <-chan error) {
+	written := make(chan error, 1)
 	select {
-	case c.answers <- answer{message, done}:
+	case c.answers <- answer{message, written}:
 	case <-c.closed:
-		return errGone
 	}
+	return written
+}
+
+func (c *stdioConn) written(done <-chan error) error {
 	select {
 	case err := <-done:
 		return err

@@ -1,0 +1,23 @@
+package server
+
+// What tests of this package need to see from the inside.
+var (
+	ParseEnvelope = parseEnvelope
+	AfterWrite    = afterWrite
+	Canceled      = canceled
+)
+
+// Method and Version are what parseEnvelope has found.
+func (e envelope) Method() string  { return e.method }
+func (e envelope) Version() string { return e.version }
+func (e envelope) ID() string      { return string(e.id) }
+
+const (
+	MaxCalls   = maxCalls
+	MaxLine    = maxLine
+	MaxBody    = maxBody
+	MaxStreams = maxStreams
+)
+
+// AnswerIn is how the legacy transport knows what it has delivered.
+var AnswerIn = answerIn
