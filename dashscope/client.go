@@ -44,6 +44,7 @@ type Client struct {
 	Observe func(op, outcome string, took time.Duration)
 
 	pace      pace
+	clock     clock
 	spellings spellings
 	lanes     lanes
 }

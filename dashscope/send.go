@@ -80,6 +80,7 @@ func (c *Client) exchange(ctx context.Context, out call, base, key string) reply
 		return reply{err: transportError(ctx, err), sent: w.maySent(transport, err)}
 	}
 	defer func() { _ = resp.Body.Close() }()
+	c.clock.note(resp.Header, time.Now())
 	got := reply{status: resp.StatusCode, retryAfter: retryAfter(resp.Header), sent: true}
 	if got.status >= 300 && got.status < 400 {
 		got.err = errRedirect

@@ -22,7 +22,7 @@ const (
 	blockTime = 2 * windowMargin
 	// listPage and maxPages bound one reading of the service's task list.
 	listPage = 100
-	maxPages = 200
+	maxPages = 500
 	// maxExamined bounds the tasks that one round asks about.
 	maxExamined = 200
 	// candidateGap is between two looks at candidates that have not ended.
@@ -158,7 +158,7 @@ func (s *Service) candidates(ctx context.Context, model string, doubts []journal
 		return nil, false, err
 	}
 	for _, row := range rows {
-		if !slices.ContainsFunc(doubts, func(d journal.Task) bool { return inWindow(row, d) }) {
+		if !slices.ContainsFunc(doubts, func(d journal.Task) bool { return s.inWindow(row, d) }) {
 			continue
 		}
 		claimed, err := s.cfg.Journal.ByUpstreamID(ctx, s.cfg.Upstream, row.TaskID)
@@ -208,36 +208,40 @@ func (s *Service) examine(ctx context.Context, doubts []journal.Task, candidates
 	return nil
 }
 
-// list reads every page of the service's task list.
+// list reads every page of the service's task list and keeps the model's tasks. It
+// does not let the service filter: by which spelling it lists a model is its own
+// affair, and a task that is overlooked here is money lost.
 func (s *Service) list(ctx context.Context, model string) (rows []dashscope.TaskRow, whole bool, err error) {
 	seen := map[string]bool{}
 	whole = true
 	for page := 1; page <= maxPages; page++ {
-		answer, err := s.cfg.Client.Tasks(ctx, dashscope.TaskFilter{Model: model, Page: page, PageSize: listPage})
+		answer, err := s.cfg.Client.Tasks(ctx, dashscope.TaskFilter{Page: page, PageSize: listPage})
 		if err != nil {
 			return nil, false, err
 		}
 		whole = whole && answer.Unreadable == 0
 		for _, row := range answer.Tasks {
-			if !seen[row.TaskID] {
-				seen[row.TaskID] = true
+			if !seen[row.TaskID] && (row.Model == model || row.Model == "") {
 				rows = append(rows, row)
 			}
+			seen[row.TaskID] = true
 		}
 		if len(answer.Tasks)+answer.Unreadable == 0 || page >= answer.TotalPages {
-			return rows, whole && len(rows) >= answer.Total, nil
+			return rows, whole && len(seen) >= answer.Total, nil
 		}
 	}
 	return rows, false, nil
 }
 
 // inWindow reports whether the service made the task when the doubt's POST may
-// have reached it.
-func inWindow(row dashscope.TaskRow, doubt journal.Task) bool {
+// have reached it, by the service's clock.
+func (s *Service) inWindow(row dashscope.TaskRow, doubt journal.Task) bool {
 	if row.Created.IsZero() {
 		return true // a list that does not tell excludes nothing
 	}
-	return !row.Created.Before(doubt.Sent.Add(-windowMargin)) && !row.Created.After(doubt.Deadline.Add(windowMargin))
+	ahead := s.cfg.Client.ClockOffset()
+	from, to := doubt.Sent.Add(ahead-windowMargin), doubt.Deadline.Add(ahead+windowMargin)
+	return !row.Created.Before(from) && !row.Created.After(to)
 }
 
 // match adopts the candidate that must be the doubt's, or concludes that there
@@ -249,7 +253,7 @@ func (s *Service) match(ctx context.Context, doubt journal.Task, doubts []journa
 	}
 	var possible []*candidate
 	for _, c := range candidates {
-		if c.claimed || !inWindow(c.TaskRow, doubt) {
+		if c.claimed || !s.inWindow(c.TaskRow, doubt) {
 			continue
 		}
 		switch c.verdict(req) {
@@ -265,7 +269,7 @@ func (s *Service) match(ctx context.Context, doubt journal.Task, doubts []journa
 		return true, s.noteDoubt(ctx, doubt, func(t *journal.Task, _ time.Time) {
 			t.Reason = "A task of the account may be it and has not ended yet."
 		})
-	case len(possible) == 1 && onlyFits(possible[0], doubt, doubts):
+	case len(possible) == 1 && s.onlyFits(possible[0], doubt, doubts):
 		return false, s.adoptCandidate(ctx, doubt, possible[0])
 	case len(possible) > 0:
 		return false, s.noteReading(ctx, doubt, fmt.Sprintf("%d tasks of the account may be it, and the service does not tell their prompts.", len(possible)))
@@ -312,8 +316,8 @@ func (c *candidate) verdict(req dashscope.ImageRequest) verdict {
 }
 
 // onlyFits reports whether the candidate can be no other doubt's.
-func onlyFits(c *candidate, doubt journal.Task, doubts []journal.Task) bool {
-	return !slices.ContainsFunc(doubts, func(d journal.Task) bool { return d.ID != doubt.ID && inWindow(c.TaskRow, d) })
+func (s *Service) onlyFits(c *candidate, doubt journal.Task, doubts []journal.Task) bool {
+	return !slices.ContainsFunc(doubts, func(d journal.Task) bool { return d.ID != doubt.ID && s.inWindow(c.TaskRow, d) })
 }
 
 // adoptCandidate gives the doubt its task. The journal sees to it that no other

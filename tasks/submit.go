@@ -200,7 +200,8 @@ func (s *Service) repeat(t *journal.Task, now time.Time, err error) {
 	if errors.Is(err, dashscope.ErrAllocationQuota) {
 		most = 2
 	}
-	if t.Posts < most {
+	hopeless := errors.Is(err, dashscope.ErrInvalid) || errors.Is(err, dashscope.ErrNoKey)
+	if t.Posts < most && !hopeless {
 		t.State, t.Reason, t.NotBefore = string(Queued), "will be sent again: "+err.Error(), now.Add(backoff(t.Posts, err))
 		return
 	}

@@ -102,6 +102,12 @@ type Picture struct {
 // IsKept reports whether the bytes are on disk.
 func (p Picture) IsKept() bool { return p.Kept.SHA256 != "" }
 
+// IsComing reports whether the picture is still being fetched, for the first time
+// or again after a failure that Reason tells.
+func (p Picture) IsComing() bool {
+	return !p.IsKept() && p.Link != "" && (p.Code == "" || p.Code == codeRetry)
+}
+
 // Settled reports whether waiting longer brings nothing new: the task has ended
 // and each picture is kept or is known not to come.
 func (t Task) Settled() bool {
@@ -109,7 +115,7 @@ func (t Task) Settled() bool {
 		return false
 	}
 	for _, p := range t.Pictures {
-		if !p.IsKept() && p.Reason == "" {
+		if p.IsComing() {
 			return false
 		}
 	}

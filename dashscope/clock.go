@@ -1,0 +1,31 @@
+package dashscope
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// dateStep is how finely the Date header tells the time; less than two of it is no
+// difference.
+const dateStep = time.Second
+
+// clock remembers how far the service's clock is ahead of ours.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) note(header http.Header, now time.Time) {
+	date, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return
+	}
+	ahead := date.Add(dateStep / 2).Sub(now)
+	if ahead.Abs() < 2*dateStep {
+		ahead = 0
+	}
+	c.ahead.Store(int64(ahead))
+}
+
+// ClockOffset is how far the service's clock is ahead of ours, negative when it is
+// behind: by the Date header of its last answer, to about two seconds. It is 0
+// until there was one.
+func (c *Client) ClockOffset() time.Duration { return time.Duration(c.clock.ahead.Load()) }
