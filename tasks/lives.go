@@ -77,7 +77,7 @@ func (p *process) sweep() {
 		if err != nil || time.Since(info.ModTime()) < time.Hour || p.alive(id) {
 			continue
 		}
-		_ = os.Remove(name) //nolint:errcheck // the next start removes it
+		_ = os.Remove(name) // or the next start does
 	}
 }
 

@@ -109,10 +109,10 @@ func (s *Service) intent(o Order, request dashscope.ImageRequest) (journal.Inten
 
 // refusal words the journal's reasons for the caller.
 func (s *Service) refusal(err error) error {
-	var over *journal.OverBudgetError
+	over, isOver := errors.AsType[*journal.OverBudgetError](err)
 	switch {
-	case errors.As(err, &over):
-		return fmt.Errorf("%w: %s; nothing was ordered. The count starts again at %s; --budget-images-per-day sets the limit",
+	case isOver:
+		return fmt.Errorf("%w: %w; nothing was ordered. The count starts again at %s; --budget-images-per-day sets the limit",
 			ErrBudget, over, nextMidnight(time.Now()).Format("2006-01-02 15:04 MST"))
 	case errors.Is(err, journal.ErrKeyReused):
 		return fmt.Errorf("%w: repeat a call with the same value and the same arguments, or leave idempotency_key out (or choose a new one) to order something else", ErrKeyReused)
@@ -144,7 +144,7 @@ func (s *Service) makeRoom(ctx context.Context, need int64) error {
 // newID is 128 random bits as 26 characters of a to z and 2 to 7.
 func newID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) //nolint:errcheck // never fails
+	_, _ = rand.Read(b[:]) // never fails
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 

@@ -22,7 +22,7 @@ func (w *world) admin(path, body string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		w.Fatalf("admin %s: HTTP %d", path, resp.StatusCode)
 	}

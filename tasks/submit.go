@@ -150,8 +150,7 @@ func (s *Service) insist(row journal.Task, lease journal.Lease, accepted bool, n
 // outcome notes in the row what a POST came to.
 func (s *Service) outcome(t *journal.Task, result *dashscope.Result, err error) error {
 	now := time.Now()
-	var failure *dashscope.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*dashscope.Error](err); ok {
 		t.Code, t.RequestID = failure.Code, failure.RequestID
 	}
 	switch {
@@ -241,8 +240,7 @@ func (s *Service) slowDown(row journal.Task, err error) {
 	if errors.Is(err, dashscope.ErrAllocationQuota) {
 		pause = time.Minute
 	}
-	var failure *dashscope.Error
-	if errors.As(err, &failure) && failure.RetryAfter > 0 {
+	if failure, ok := errors.AsType[*dashscope.Error](err); ok && failure.RetryAfter > 0 {
 		pause = min(failure.RetryAfter, time.Minute)
 	}
 	refuses := errors.Is(err, dashscope.ErrConcurrency)
