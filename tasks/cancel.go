@@ -18,7 +18,7 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id string) (Task, error)
 	}
 	row, err = s.cfg.Journal.Change(ctx, row.ID, nil, func(t *journal.Task) error {
 		if State(t.State) == Queued {
-			end(t, Canceled, time.Now(), "It was canceled before it was sent; nothing was bought.")
+			end(t, Canceled, time.Now(), canceledInTime)
 		}
 		return nil
 	})
@@ -40,3 +40,21 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id string) (Task, error)
 	}
 	return s.snapshot(ctx, row.ID)
 }
+
+// Cancel takes the ticket's task back if that spends nothing and harms nobody: it
+// waits for its turn, and no other live request waits on it. It reports whether it
+// did; the task goes on otherwise.
+func (t *Ticket) Cancel(ctx context.Context) (Task, bool, error) {
+	s := t.service
+	row, ok, err := s.cfg.Journal.Withdraw(ctx, t.id, s.self.id, s.self.alive, func(row *journal.Task) {
+		end(row, Canceled, time.Now(), canceledInTime)
+	})
+	if err != nil || !ok {
+		return t.Task(), false, err
+	}
+	s.changed(row)
+	_, err = t.look(ctx)
+	return t.Task(), true, err
+}
+
+const canceledInTime = "It was canceled before it was sent; nothing was bought."

@@ -159,6 +159,39 @@ func TestCancel(t *testing.T) {
 	})
 }
 
+func TestTicketCancelsOnlyForItself(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		a, b := w.live(), w.live()
+		defer a.end()
+		defer b.end()
+		if _, err := a.Generate(w.Context(), flash("a blocker [sim:hang-before]")); err != nil {
+			w.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		shared := flash("a shared door")
+		shared.IdempotencyKey = "k"
+		first, err := a.Generate(w.Context(), shared)
+		if err != nil {
+			w.Fatal(err)
+		}
+		for _, l := range []*life{a, b} {
+			second, err := l.Generate(w.Context(), shared)
+			if err != nil {
+				w.Fatal(err)
+			}
+			if _, ok, err := second.Cancel(w.Context()); ok || err != nil {
+				w.Fatalf("canceled what another live request waits on: %v, %v", ok, err)
+			}
+			second.Done(false)
+		}
+		if task, ok, err := first.Cancel(w.Context()); !ok || err != nil || task.State != tasks.Canceled {
+			w.Fatalf("the last live request: got %v, %v, %s, want it canceled", ok, err, task.State)
+		}
+		first.Done(false)
+		w.mustHaveCreated(0)
+	})
+}
+
 func TestOldOrdersAreNotBoughtByALaterStart(t *testing.T) {
 	inWorld(t, simulator.Options{}, func(w *world) {
 		l := w.live()
