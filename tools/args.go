@@ -6,42 +6,12 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/invopop/jsonschema"
 	"github.com/mark3labs/mcp-go/mcp"
-
-	"wan-image-mcp/dashscope"
 )
-
-// problem is one thing that is wrong with a call's arguments, in one sentence.
-type problem struct{ field, text string }
-
-// problems are all that is wrong with a call: one answer lets a model mend
-// everything at once.
-type problems []problem
-
-func (p problems) Error() string {
-	texts := make([]string, len(p))
-	for i, one := range p {
-		texts[i] = one.text
-	}
-	return strings.Join(texts, ".\n")
-}
-
-// merge adds what is not about a field that is wrong already: a prompt sent as
-// "promt" need not also be called empty.
-func merge(bad, more problems) problems {
-	known := bad
-	for _, m := range more {
-		if !slices.ContainsFunc(known, func(b problem) bool { return b.field == m.field && m.field != "" }) {
-			bad = append(bad, m)
-		}
-	}
-	return bad
-}
 
 // decode reads a call's arguments by the tool's own schema. It understands what
 // models send for what they mean: null for nothing, 1.0 and "1" for 1, "true"
@@ -104,7 +74,7 @@ func arguments(req mcp.CallToolRequest) (args []argument, complaint string) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return nil, fmt.Sprintf("the arguments must be a JSON object with their names and values, not %s", shorten(string(raw), 40))
+		return nil, fmt.Sprintf("the arguments must be a JSON object with their names and values, not %s", shorten(strings.ToValidUTF8(string(raw), "?"), 40))
 	}
 	for dec.More() {
 		name, err := dec.Token()
@@ -189,63 +159,6 @@ func show(value any) string {
 	return shorten(string(raw), 40)
 }
 
-// strangers names the arguments that the tool does not have, and those it has.
-func strangers(unknown, valid []string) problems {
-	var bad problems
-	for _, name := range unknown {
-		p := problem{text: "unknown argument " + shorten(strconv.Quote(name), 40)}
-		if p.field = nearest(name, valid); p.field != "" {
-			p.text += " (did you mean " + p.field + "?)"
-		}
-		p.text += "; valid arguments: " + strings.Join(valid, ", ")
-		bad = append(bad, p)
-	}
-	return bad
-}
-
-// nearest returns the valid name that a misspelt one most likely stands for, or
-// "": aspectRatio and negative-prompt are spelling, promt is a slip.
-func nearest(name string, valid []string) string {
-	best, least := "", 3 // more than two slips is another word
-	for _, v := range valid {
-		a, b := plain(name), plain(v)
-		if d := distance(a, b); d < least && d < len(b) {
-			best, least = v, d
-		}
-	}
-	return best
-}
-
-func plain(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '_' || r == '-' || r == ' ' {
-			return -1
-		}
-		return r
-	}, strings.ToLower(shorten(name, 60)))
-}
-
-// distance counts the letters to insert, delete or replace to get from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
 // shorten cuts text after limit characters, and shows that with an ellipsis.
 func shorten(s string, limit int) string {
 	n := 0
@@ -255,13 +168,4 @@ func shorten(s string, limit int) string {
 		}
 	}
 	return s
-}
-
-// violations makes problems of what the service would not take.
-func violations(r dashscope.ImageRequest, at dashscope.Region) problems {
-	var bad problems
-	for _, v := range r.Validate(at) {
-		bad = append(bad, problem{v.Field, v.Text})
-	}
-	return bad
 }

@@ -53,7 +53,7 @@ func TestCancelBeforeThePost(t *testing.T) {
 			if delivered {
 				w.Error("an answer after the end of its request counts as delivered")
 			}
-			res := c.call(w.T, "get_task", fmt.Sprintf(`{"task_id": %q, "wait_seconds": 600}`, newest.TaskID))
+			res := c.call(w.T, "get_task", fmt.Sprintf(`{"task_id": %q, "wait_seconds": 240}`, newest.TaskID))
 			a := structured[tasks.Answer](w.T, res)
 			if canceled {
 				if a.Status != tasks.Canceled || res.IsError {

@@ -7,3 +7,6 @@ func Tell(t tasks.Task) (text string, a tasks.Answer) {
 	a = answer(t)
 	return (&handlers{}).text(t, a), a
 }
+
+// Failed is which states are errors to the caller.
+var Failed = failed

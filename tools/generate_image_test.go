@@ -312,8 +312,9 @@ func TestFailed(t *testing.T) {
 			"[sim:refuse]":                    {"FAILED", "DataInspectionFailed", "change the prompt", "upstream_request_id: "},
 			"[sim:refuse=InvalidApiKey]":      {"FAILED", "InvalidApiKey", "region beijing", "check the key"},
 			"[sim:refuse=Arrearage]":          {"FAILED", "Arrearage", "pay"},
+			"[sim:hang-before]":               {"NOT_SUBMITTED", "Nothing was bought", "call generate_image again"},
 		} {
-			res := c.call(w.T, "generate_image", fmt.Sprintf(`{"prompt": "A fox %s"}`, prompt))
+			res := c.call(w.T, "generate_image", fmt.Sprintf(`{"prompt": "A fox %s", "wait_seconds": 300}`, prompt))
 			if !res.IsError {
 				w.Errorf("%s: is not an error", prompt)
 			}

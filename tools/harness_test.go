@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // newServer has the three tools as each client should see them, with mcp-go's own
 // check of results on.
-func newServer(t *testing.T, d tools.Deps) *server.MCPServer {
+func newServer(t testing.TB, d tools.Deps) *server.MCPServer {
 	t.Helper()
 	s := server.NewMCPServer("wan-image-mcp", "test", server.WithToolCapabilities(false), server.WithOutputSchemaValidation(),
 		server.WithToolFilter(func(ctx context.Context, all []mcp.Tool) []mcp.Tool {

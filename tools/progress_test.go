@@ -133,7 +133,7 @@ func TestProgressInLine(t *testing.T) {
 		if len(got) == 0 || !strings.HasPrefix(got[0].message, "queued, place 2 in line (task ") {
 			w.Fatalf("got %+v, want a place in line first", got)
 		}
-		c.send(w.T, withToken("generate_image", `{`+small+`"prompt": "A fox [sim:stuck]", "wait_seconds": 600}`, 2))
+		c.send(w.T, withToken("generate_image", `{`+small+`"prompt": "A fox [sim:stuck]", "wait_seconds": 120}`, 2))
 		got = l.take()
 		rules(w, got, time.Now())
 		if last := got[len(got)-1].message; !strings.Contains(last, ", usually about ") {

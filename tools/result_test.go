@@ -68,6 +68,18 @@ func TestStatesInWords(t *testing.T) {
 	}
 }
 
+// TestErrors: UNKNOWN may still become pictures, and CANCELED was asked for.
+func TestErrors(t *testing.T) {
+	for state, want := range map[tasks.State]bool{
+		tasks.Failed: true, tasks.Expired: true, tasks.NotSubmitted: true, tasks.Unknown: false, tasks.Canceled: false,
+		tasks.Queued: false, tasks.Submitting: false, tasks.Pending: false, tasks.Running: false, tasks.Succeeded: false,
+	} {
+		if got := tools.Failed(state); got != want {
+			t.Errorf("%s: got error %v, want %v", state, got, want)
+		}
+	}
+}
+
 // TestRewrittenPrompts are told once where they are all the same.
 func TestRewrittenPrompts(t *testing.T) {
 	task := tasks.Task{ID: id, State: tasks.Succeeded, Pictures: []tasks.Picture{

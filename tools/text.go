@@ -18,7 +18,7 @@ func (h *handlers) text(t tasks.Task, a tasks.Answer) string {
 		b.line("This is a task that you asked for before: nothing new was bought. For pictures in addition, call generate_image with a new idempotency_key or another seed.")
 	}
 	if t.Simulated {
-		b.line("SIMULATED: drawn by the embedded simulator, not by a model. Nothing is paid.")
+		b.line("SIMULATED: the embedded simulator draws it, not a model. Nothing is paid.")
 	}
 	b.line("task_id: %s", t.ID)
 	b.line("%s", asked(t, a))

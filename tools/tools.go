@@ -8,6 +8,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -32,8 +33,8 @@ type Deps struct {
 	// Models are the enabled ones, in the order of the catalogue. nil means all.
 	Models []dashscope.Model
 	Region dashscope.Region
-	// DefaultModel is asked when a call names none. "" means wan2.6-t2i, or the
-	// first enabled model where that one is not.
+	// DefaultModel is asked when a call names none. "" means the first of Models
+	// that the region serves, which is wan2.6-t2i where it is enabled.
 	DefaultModel string
 	// DefaultWait is how long a call waits that does not say. 0 means 40 s.
 	DefaultWait time.Duration
@@ -65,20 +66,23 @@ func Register(s *server.MCPServer, d Deps) error {
 	if err != nil {
 		return err
 	}
-	for _, declare := range []func() (server.ServerTool, error){h.generateImage, h.getTask, h.listModels} {
-		tool, err := declare()
+	var all []server.ServerTool
+	for _, tool := range []func() (server.ServerTool, error){h.generateImage, h.getTask, h.listModels} {
+		t, err := tool()
 		if err != nil {
 			return err
 		}
 		if d.Results.Structured == StructuredOff {
-			tool.Tool.RawOutputSchema = nil
+			t.Tool.RawOutputSchema = nil
 		}
-		s.AddTool(tool.Tool, tool.Handler)
+		all = append(all, t)
 	}
+	s.AddTools(all...)
 	return nil
 }
 
-// handlers are the Deps with their defaults filled in.
+// handlers are the Deps with their defaults filled in. Models are only those
+// that the region serves.
 type handlers struct {
 	Deps
 	server *server.MCPServer
@@ -88,36 +92,11 @@ func newHandlers(s *server.MCPServer, d Deps) (*handlers, error) {
 	if err := d.Results.validate(); err != nil {
 		return nil, err
 	}
-	if d.Region == "" {
-		d.Region = dashscope.Beijing
-	}
-	if d.Models == nil {
-		d.Models = dashscope.Models()
-	}
-	d.Models = slices.DeleteFunc(slices.Clone(d.Models), func(m dashscope.Model) bool {
-		_, served := m.Offers[d.Region]
-		return !served
-	})
-	if len(d.Models) == 0 {
-		return nil, fmt.Errorf("none of the enabled models is served in region %s", d.Region)
-	}
-	if d.DefaultModel == "" {
-		d.DefaultModel = dashscope.DefaultModel
-		if !enabled(d.Models, d.DefaultModel) {
-			d.DefaultModel = d.Models[0].ID
-		}
-	}
-	m, _ := dashscope.LookupModel(d.DefaultModel)
-	if !enabled(d.Models, m.ID) {
-		return nil, fmt.Errorf("the default model %q is not enabled or not served in region %s: use one of %s",
-			d.DefaultModel, d.Region, list(ids(d.Models), "or"))
-	}
-	d.DefaultModel = m.ID
-	if d.DefaultWait == 0 {
-		d.DefaultWait = defaultWait
-	}
-	if d.MaxImages == 0 {
-		d.MaxImages = maxImages
+	d.Region = cmp.Or(d.Region, dashscope.Beijing)
+	d.DefaultWait = cmp.Or(d.DefaultWait, defaultWait)
+	d.MaxImages = cmp.Or(d.MaxImages, maxImages)
+	if err := d.pickModels(); err != nil {
+		return nil, err
 	}
 	if d.Caller == nil {
 		d.Caller = func(context.Context) tasks.Caller { return tasks.Caller{} }
@@ -129,6 +108,29 @@ func newHandlers(s *server.MCPServer, d Deps) (*handlers, error) {
 		d.Canceled = func(context.Context) bool { return false }
 	}
 	return &handlers{Deps: d, server: s}, nil
+}
+
+func (d *Deps) pickModels() error {
+	if d.Models == nil {
+		d.Models = dashscope.Models()
+	}
+	d.Models = slices.DeleteFunc(slices.Clone(d.Models), func(m dashscope.Model) bool {
+		_, served := m.Offers[d.Region]
+		return !served
+	})
+	if len(d.Models) == 0 {
+		return fmt.Errorf("none of the enabled models is served in region %s", d.Region)
+	}
+	if d.DefaultModel == "" {
+		d.DefaultModel = d.Models[0].ID // wan2.6-t2i where it is enabled
+	}
+	m, ok := dashscope.LookupModel(d.DefaultModel)
+	if !ok || !enabled(d.Models, m.ID) {
+		return fmt.Errorf("the default model %q is not enabled or not served in region %s: use one of %s",
+			d.DefaultModel, d.Region, list(ids(d.Models), "or"))
+	}
+	d.DefaultModel = m.ID
+	return nil
 }
 
 func enabled(models []dashscope.Model, id string) bool {

@@ -1,0 +1,114 @@
+package tools
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"wan-image-mcp/dashscope"
+)
+
+// problem is one thing that is wrong with a call's arguments, in one sentence.
+type problem struct {
+	field string // "" where nothing could be read at all
+	text  string
+}
+
+// problems are all that is wrong with a call: one answer lets a model mend
+// everything at once.
+type problems []problem
+
+func (p problems) Error() string {
+	const most = 20 // of them are told; nobody makes more by mistake
+	texts := make([]string, 0, most)
+	for i, one := range p {
+		if i == most {
+			texts = append(texts, fmt.Sprintf("and %d more mistakes", len(p)-most))
+			break
+		}
+		texts = append(texts, one.text)
+	}
+	return strings.Join(texts, ".\n")
+}
+
+// merge adds what is not about a field that is wrong already: a prompt sent as
+// "promt" need not also be called empty. A problem without a field is about all.
+func merge(bad, more problems) problems {
+	merged := bad
+	for _, m := range more {
+		if !slices.ContainsFunc(bad, func(b problem) bool { return b.field == m.field || b.field == "" }) {
+			merged = append(merged, m)
+		}
+	}
+	return merged
+}
+
+// violations makes problems of what the service would not take.
+func violations(r dashscope.ImageRequest, at dashscope.Region) problems {
+	var bad problems
+	for _, v := range r.Validate(at) {
+		bad = append(bad, problem{v.Field, v.Text})
+	}
+	return bad
+}
+
+// strangers names the arguments that the tool does not have, and those it has.
+func strangers(unknown, valid []string) problems {
+	var bad problems
+	for _, name := range unknown {
+		p := problem{name, "unknown argument " + shorten(strconv.Quote(name), 40)}
+		if meant := nearest(name, valid); meant != "" {
+			p.field = meant
+			p.text += " (did you mean " + meant + "?)"
+		}
+		bad = append(bad, p)
+	}
+	if bad != nil {
+		bad[len(bad)-1].text += "; valid arguments: " + strings.Join(valid, ", ")
+	}
+	return bad
+}
+
+// nearest returns the valid name that a misspelt one most likely stands for, or
+// "": aspectRatio and negative-prompt are spelling, promt is a slip.
+func nearest(name string, valid []string) string {
+	best, least := "", 3 // more than two slips is another word
+	for _, v := range valid {
+		a, b := plain(name), plain(v)
+		if d := distance(a, b); d < least && d < len(b) {
+			best, least = v, d
+		}
+	}
+	return best
+}
+
+func plain(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' || r == ' ' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(shorten(name, 60)))
+}
+
+// distance counts the letters to insert, delete or replace to get from a to b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
