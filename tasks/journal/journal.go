@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -72,13 +73,14 @@ func (j *Journal) Close() error { return errors.Join(j.read.Close(), j.write.Clo
 // Dir is the folder that holds the journal.
 func (j *Journal) Dir() string { return filepath.Dir(j.path) }
 
+// busyTimeout is how long SQLite itself waits for other processes, in
+// milliseconds. The rest is patiently's, which listens to a context.
+const busyTimeout = "busy_timeout(100)"
+
 // connect makes a pool of at most most connections, opened when first needed.
-// SQLite itself waits for a tenth of a second on other processes, patiently the
-// rest. The size limit cuts the WAL down again after a burst.
 func connect(path string, to connector, most int) (*sql.DB, error) {
 	c, err := to(fileURI(path, url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(100)", "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)", "foreign_keys(1)",
-		"journal_size_limit(16777216)",
+		busyTimeout, "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)", "foreign_keys(1)",
 	}}))
 	if err != nil {
 		return nil, err
@@ -115,7 +117,25 @@ func (j *Journal) update(ctx context.Context, fn func(ctx context.Context, tx *s
 	if err := fn(context.WithoutCancel(ctx), tx); err != nil {
 		return explain(err)
 	}
-	return explain(tx.Commit())
+	if err := tx.Commit(); err != nil {
+		return explain(err)
+	}
+	j.trim(ctx, conn)
+	return nil
+}
+
+// largeWAL is the size from which the WAL is moved into the file even if others
+// read all the time. What SQLite does by itself, every 4 MB, waits for a moment
+// in which nobody reads.
+const largeWAL = 16 << 20
+
+func (j *Journal) trim(ctx context.Context, conn *sql.Conn) {
+	info, err := os.Stat(j.path + "-wal")
+	if err != nil || info.Size() < largeWAL {
+		return
+	}
+	// When it fails, for lack of space perhaps, the WAL is as good as before.
+	_, _ = conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 // begin takes the writing connection and the write lock.

@@ -79,20 +79,19 @@ func inspect(path string, to connector) error {
 	if err != nil {
 		return err
 	}
-	query := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(100)"}}
-	atRest := !exists(path + "-wal")
-	if atRest {
-		query.Set("immutable", "1")
+	if exists(path + "-wal") {
+		return examine(path, to, url.Values{"mode": {"ro"}}, before.Size())
 	}
-	err = examine(fileURI(path, query), to, before.Size())
-	if atRest && errors.Is(err, ErrCorrupt) {
-		after, e := os.Stat(path)
-		if e != nil {
-			return e
-		}
-		if exists(path+"-wal") || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
-			return inspect(path, to) // it was written to meanwhile
-		}
+	err = examine(path, to, url.Values{"mode": {"ro"}, "immutable": {"1"}}, before.Size())
+	if err == nil || errors.Is(err, ErrNewer) {
+		return err
+	}
+	after, statErr := os.Stat(path)
+	if statErr != nil {
+		return statErr
+	}
+	if exists(path+"-wal") || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		return inspect(path, to) // it was written to meanwhile
 	}
 	return err
 }
@@ -102,38 +101,54 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// checkedSize is up to where a file is checked page by page when it is opened,
-// at some 3 ms a megabyte: a few thousand tasks.
-const checkedSize = 4 << 20
-
-func examine(dsn string, to connector, size int64) (err error) {
-	c, err := to(dsn)
+func examine(path string, to connector, query url.Values, size int64) (err error) {
+	query.Set("_pragma", busyTimeout)
+	c, err := to(fileURI(path, query))
 	if err != nil {
 		return err
 	}
 	db := sql.OpenDB(c)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	ctx := context.Background()
-	return explain(patiently(ctx, func() error {
+	err = patiently(ctx, func() error {
 		version, err := userVersion(ctx, db)
-		if isReadOnly(err) {
-			return nil // its creation was cut off, which only a writer can undo
+		if err == nil {
+			err = refuseNewer(version)
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			err = checkPages(ctx, db, size, query.Has("immutable"))
 		}
-		if err := refuseNewer(version); err != nil || size > checkedSize {
-			return err
-		}
-		var verdict string
-		if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
-			return err
-		}
-		if verdict != "ok" {
-			return corrupt(errors.New(verdict))
-		}
+		return err
+	})
+	if isReadOnly(err) {
+		return nil // its creation was cut off, which only a writer can undo
+	}
+	return explain(err)
+}
+
+// checkedSize is up to where a file is checked page by page when it is opened,
+// at some 3 ms a megabyte: a few thousand tasks.
+const checkedSize = 4 << 20
+
+func checkPages(ctx context.Context, db *sql.DB, size int64, complete bool) error {
+	var page int64
+	if err := db.QueryRowContext(ctx, "PRAGMA page_size").Scan(&page); err != nil {
+		return err
+	}
+	if complete && size > 1 && size%page != 0 { // one byte is SQLite's mark of an empty file
+		return corrupt(errors.New("its end is missing"))
+	}
+	if size > checkedSize {
 		return nil
-	}))
+	}
+	var verdict string
+	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return err
+	}
+	if verdict != "ok" {
+		return corrupt(errors.New(verdict))
+	}
+	return nil
 }
 
 func refuseNewer(version int) error {
