@@ -76,9 +76,6 @@ func (h *hub) wakeAll() {
 
 func wake(waiters map[chan struct{}]bool) {
 	for c := range waiters {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
+		signal(c)
 	}
 }

@@ -82,7 +82,7 @@ func (s *Service) fetch(ctx context.Context, row journal.Task, p *journal.Pictur
 
 // fetchFreshLink asks the service once for a new link in place of a dead one.
 func (s *Service) fetchFreshLink(ctx context.Context, row journal.Task, p *journal.Picture, cause error) (store.Picture, error) {
-	result, err := s.cfg.Client.Task(ctx, row.UpstreamID)
+	result, err := s.ask(ctx, row.UpstreamID)
 	if err != nil {
 		return store.Picture{}, errors.Join(cause, err)
 	}

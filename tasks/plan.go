@@ -1,7 +1,9 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +17,14 @@ const (
 	// forecastLife is how long a forecast is believed before the journal is read
 	// for what other processes have seen.
 	forecastLife = time.Minute
+	// querySpacing keeps to 20 questions a second with some room.
+	querySpacing = time.Second / 19
+	// listAbove is how many tasks make a page of the list cheaper than single looks.
+	listAbove = 10
+	listEvery = time.Second
+	listLife  = 3 * listEvery
+	// unknownTypical is expected of tasks whose model is not known.
+	unknownTypical = 20 * time.Second
 )
 
 // plans has a forecast for each model, made of what the journal remembers.
@@ -32,7 +42,7 @@ func (s *Service) forecast(model string) *forecast {
 		return f
 	}
 	m, _ := dashscope.LookupModel(model)
-	f := newForecast(m.Typical)
+	f := newForecast(cmp.Or(m.Typical, unknownTypical))
 	served, err := s.cfg.Journal.Served(context.Background(), s.cfg.Upstream, model, learnedFrom)
 	if err != nil {
 		s.log.Warn("what tasks took cannot be read", "model", model, "error", err)
@@ -57,8 +67,161 @@ func (s *Service) relearn(model string) {
 // expected is how long a task of the model runs at the service.
 func (s *Service) expected(model string) time.Duration { return s.forecast(model).mean() }
 
-// nextLook is how long after its last look the next one at a task is worthwhile.
-func (s *Service) nextLook(row journal.Task) time.Duration {
+// untilLook is how long the next look at a task can wait.
+func (s *Service) untilLook(ctx context.Context, row journal.Task, d *driver) time.Duration {
+	s.mu.Lock()
+	listed := time.Since(d.listed) < listLife
+	s.mu.Unlock()
+	if listed || !s.hasBegun(ctx, row, d) {
+		return maxLookGap - time.Since(row.Looked)
+	}
 	f := s.forecast(row.Model)
-	return f.next(row.Looked.Sub(row.Accepted), f.price())
+	from := row.Looked
+	if from.Before(d.began) {
+		from = d.began
+	}
+	return f.next(from.Sub(d.began), s.price(row.Model, f)) - time.Since(from)
+}
+
+// hasBegun tells whether the service works on the task. What is beyond its running
+// limit waits there until one of those ahead has ended, which calls for a recheck.
+func (s *Service) hasBegun(ctx context.Context, row journal.Task, d *driver) bool {
+	if !d.began.IsZero() {
+		return true
+	}
+	model, _ := dashscope.LookupModel(row.Model)
+	offer, offered := model.Offers[region(s.cfg.Client.Region)]
+	ahead, err := s.cfg.Journal.Ahead(ctx, row)
+	switch {
+	case err != nil || !offered || State(row.State) == Running:
+		d.began = row.Accepted
+	case ahead < offer.Running && d.waited:
+		d.began = time.Now()
+	case ahead < offer.Running:
+		d.began = row.Accepted
+	default:
+		d.waited = true
+	}
+	return !d.began.IsZero()
+}
+
+// price is what a query costs. While the line waits for a slot that only the end
+// of a task frees, a finished task that lies unseen costs throughput too.
+func (s *Service) price(model string, f *forecast) time.Duration {
+	s.mu.Lock()
+	hungry := s.hungry[model]
+	s.mu.Unlock()
+	if hungry {
+		return min(f.price(), f.mean()/1000)
+	}
+	return f.price()
+}
+
+// setHungry forgets the models that have nothing in line.
+func (s *Service) setHungry(inLine []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for model := range s.hungry {
+		if !slices.Contains(inLine, model) {
+			delete(s.hungry, model)
+		}
+	}
+}
+
+// waitForSlot notes that the model's line waits for a task to end, if the service
+// does not queue for us.
+func (s *Service) waitForSlot(ctx context.Context, model string) error {
+	refuses, err := s.cfg.Journal.RefusesExcess(ctx, s.cfg.Upstream, model)
+	s.mu.Lock()
+	was := s.hungry[model]
+	s.hungry[model] = refuses
+	s.mu.Unlock()
+	if refuses && !was {
+		s.recheck(model)
+	}
+	return err
+}
+
+// queryTurn waits for this process's turn to ask the service: all processes of an
+// account share its limit.
+func (s *Service) queryTurn(ctx context.Context) {
+	wait, err := s.queries.Turn(ctx, s.cfg.Upstream, querySpacing, time.Now())
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("no shared turn to ask the service", "error", err) // the client keeps its own pace
+	}
+	if wait <= 0 {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+func (s *Service) ask(ctx context.Context, upstreamID string) (*dashscope.Result, error) {
+	s.queryTurn(ctx)
+	return s.cfg.Client.Task(ctx, upstreamID)
+}
+
+func (s *Service) askList(ctx context.Context, filter dashscope.TaskFilter) (*dashscope.TaskPage, error) {
+	s.queryTurn(ctx)
+	return s.cfg.Client.Tasks(ctx, filter)
+}
+
+// readList asks for one page of the task list in place of many single tasks, each
+// second while there are enough of them, until ctx ends.
+func (s *Service) readList(ctx context.Context) {
+	tick := time.NewTicker(listEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if s.countLooking() <= listAbove {
+			continue
+		}
+		page, err := s.askList(ctx, dashscope.TaskFilter{Page: 1, PageSize: listPage})
+		if err != nil {
+			s.log.Debug("the task list cannot be read", "error", err)
+			continue
+		}
+		s.noteListed(page.Tasks)
+	}
+}
+
+// countLooking counts the tasks of this process that wait for the service.
+func (s *Service) countLooking() (count int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.working {
+		if d.upstreamID != "" {
+			count++
+		}
+	}
+	return count
+}
+
+// noteListed looks at those tasks of this process of which the list tells an end,
+// and spares the others a look of their own.
+func (s *Service) noteListed(rows []dashscope.TaskRow) {
+	told := make(map[string]dashscope.Status, len(rows))
+	for _, row := range rows {
+		told[row.TaskID] = row.Status
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.working {
+		status, ok := told[d.upstreamID]
+		switch {
+		case !ok:
+		case status.Terminal():
+			signal(d.look)
+		default:
+			d.listed = time.Now()
+		}
+	}
 }

@@ -187,7 +187,7 @@ func (s *Service) examine(ctx context.Context, doubts []journal.Task, candidates
 	for _, c := range candidates {
 		if c.result = s.examined[c.TaskID]; c.result == nil && asked < maxExamined {
 			asked++
-			result, err := s.cfg.Client.Task(ctx, c.TaskID)
+			result, err := s.ask(ctx, c.TaskID)
 			if err != nil {
 				return err
 			}
@@ -215,7 +215,7 @@ func (s *Service) list(ctx context.Context, model string) (rows []dashscope.Task
 	seen := map[string]bool{}
 	whole = true
 	for page := 1; page <= maxPages; page++ {
-		answer, err := s.cfg.Client.Tasks(ctx, dashscope.TaskFilter{Page: page, PageSize: listPage})
+		answer, err := s.askList(ctx, dashscope.TaskFilter{Page: page, PageSize: listPage})
 		if err != nil {
 			return nil, false, err
 		}
@@ -402,7 +402,7 @@ func (s *Service) noteDoubt(ctx context.Context, doubt journal.Task, note func(*
 // adopt looks at a service id that this program has no row for. First it is
 // offered to the doubts; what none of them claims becomes a foreign task.
 func (s *Service) adopt(ctx context.Context, c Caller, id string) (journal.Task, error) {
-	result, err := s.cfg.Client.Task(ctx, id)
+	result, err := s.ask(ctx, id)
 	if err != nil {
 		return journal.Task{}, err
 	}

@@ -3,7 +3,6 @@ package tasks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -72,10 +71,12 @@ type Service struct {
 	drivers  sync.WaitGroup
 
 	mu      sync.Mutex
-	working map[string]chan struct{} // by task: wakes the goroutine that works on it
-	fetches chan struct{}            // bounds downloads
+	working map[string]*driver // by task
+	hungry  map[string]bool    // models whose line waits for a slot that only an end frees
+	fetches chan struct{}      // bounds downloads
 
-	plans plans
+	queries *journal.Queries
+	plans   plans
 
 	reconciling sync.Mutex                   // one reconciliation at a time
 	examined    map[string]*dashscope.Result // tasks of the account that ended, by the service's id
@@ -85,14 +86,18 @@ type Service struct {
 // journal. It does nothing until Run.
 func New(cfg Config) (*Service, error) {
 	cfg = cfg.withDefaults()
-	self, err := startProcess(filepath.Join(cfg.Journal.Dir(), "processes"))
+	queries, err := journal.OpenQueries(filepath.Join(cfg.Journal.Dir(), "queries.db"))
 	if err != nil {
 		return nil, err
+	}
+	self, err := startProcess(filepath.Join(cfg.Journal.Dir(), "processes"))
+	if err != nil {
+		return nil, errors.Join(err, queries.Close())
 	}
 	s := &Service{
 		cfg: cfg, log: cfg.Logger, self: self, news: newHub(),
 		turn: make(chan struct{}, 1), stopped: make(chan struct{}),
-		working: map[string]chan struct{}{}, examined: map[string]*dashscope.Result{}, fetches: make(chan struct{}, maxFetches),
+		working: map[string]*driver{}, hungry: map[string]bool{}, queries: queries, examined: map[string]*dashscope.Result{}, fetches: make(chan struct{}, maxFetches),
 	}
 	s.postCtx, s.endPosts = context.WithCancel(context.Background())
 	return s, nil
@@ -108,7 +113,7 @@ func (s *Service) Run(ctx context.Context) error {
 	loops, stop := context.WithCancel(ctx)
 	defer stop()
 	var wg sync.WaitGroup
-	for _, loop := range []func(context.Context){s.keepHouse, s.dispatch, s.hearOthers} {
+	for _, loop := range []func(context.Context){s.keepHouse, s.dispatch, s.hearOthers, s.readList} {
 		wg.Go(func() { loop(loops) })
 	}
 	<-ctx.Done()
@@ -119,13 +124,11 @@ func (s *Service) Run(ctx context.Context) error {
 	late.Stop()
 	s.endPosts()
 	s.drivers.Wait()
-	if err := s.self.stop(); err != nil {
-		return fmt.Errorf("lock of this process: %w", err)
-	}
-	return nil
+	return errors.Join(s.self.stop(), s.queries.Close())
 }
 
-// hearOthers tells those who wait when another process has written.
+// hearOthers tells those who wait, and those who look, when another process has
+// written.
 func (s *Service) hearOthers(ctx context.Context) {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
@@ -136,69 +139,26 @@ func (s *Service) hearOthers(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if !s.news.awaited() {
+		if !s.news.awaited() && !s.isWorking() {
 			continue
 		}
 		version, err := s.cfg.Journal.Changed(ctx)
 		if err == nil && version != seen {
 			seen = version
 			s.news.wakeAll()
+			s.recheck("")
 		}
 	}
 }
 
-// work starts a goroutine for the task unless it has one, which looks at the task
-// at once when it was left by others. Queued tasks need none: the dispatcher calls
-// them up.
-func (s *Service) work(ctx context.Context, row journal.Task, left bool) {
-	if !row.Open {
-		return
-	}
-	if State(row.State) == Queued {
-		s.nudgeDispatcher()
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.working[row.ID]; ok {
-		return
-	}
-	wake := make(chan struct{}, 1)
-	s.working[row.ID] = wake
-	s.drivers.Go(func() {
-		defer func() {
-			s.mu.Lock()
-			delete(s.working, row.ID)
-			s.mu.Unlock()
-		}()
-		s.follow(ctx, row.ID, leaseOf(row), wake, left)
-	})
-}
-
-// nudge wakes the goroutine that works on a task, if it is in this process.
-func (s *Service) nudge(id string) bool {
-	s.mu.Lock()
-	wake, ok := s.working[id]
-	s.mu.Unlock()
-	if ok {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	}
-	return ok
-}
-
-func (s *Service) nudgeDispatcher() {
-	select {
-	case s.turn <- struct{}{}:
-	default:
-	}
-}
+func (s *Service) nudgeDispatcher() { signal(s.turn) }
 
 // changed tells everyone in this process that a task has changed.
 func (s *Service) changed(row journal.Task) {
 	s.ordered.Store(true)
 	s.news.publish(s.task(row))
 	s.nudgeDispatcher()
+	if State(row.State).Terminal() {
+		s.recheck(row.Model)
+	}
 }

@@ -46,6 +46,7 @@ func (s *Service) callUp(ctx context.Context) time.Duration {
 		s.log.Error("the queue could not be read", "error", err)
 		return otherTurn
 	}
+	s.setHungry(models)
 	wait := time.Hour
 	for _, name := range models {
 		again, err := s.callUpModel(ctx, name)
@@ -77,7 +78,7 @@ func (s *Service) callUpModel(ctx context.Context, name string) (again time.Dura
 			if pass.Wait > 0 {
 				return pass.Wait, nil
 			}
-			return otherTurn, nil
+			return otherTurn, s.waitForSlot(ctx, name)
 		}
 		row := *pass.Task
 		s.posts.Go(func() { s.submit(ctx, row, now) })

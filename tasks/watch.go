@@ -21,7 +21,7 @@ const (
 
 // follow does what there is to do on a task until it is closed, another process
 // has it, or ctx ends.
-func (s *Service) follow(ctx context.Context, id string, lease journal.Lease, wake <-chan struct{}, nudged bool) {
+func (s *Service) follow(ctx context.Context, id string, lease journal.Lease, d *driver, nudged bool) {
 	failures := 0
 	for ctx.Err() == nil {
 		row, err := s.cfg.Journal.Task(ctx, id)
@@ -30,7 +30,8 @@ func (s *Service) follow(ctx context.Context, id string, lease journal.Lease, wa
 		}
 		wait := time.Second
 		if err == nil {
-			wait, err = s.step(ctx, row, nudged)
+			s.knowAs(d, row.UpstreamID)
+			wait, err = s.step(ctx, row, d, nudged)
 		}
 		switch {
 		case errors.Is(err, journal.ErrLost):
@@ -46,8 +47,9 @@ func (s *Service) follow(ctx context.Context, id string, lease journal.Lease, wa
 		nudged = false
 		select {
 		case <-ctx.Done():
-		case <-wake:
+		case <-d.look:
 			nudged = true
+		case <-d.recheck:
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -56,7 +58,7 @@ func (s *Service) follow(ctx context.Context, id string, lease journal.Lease, wa
 
 // step does one thing for the task and tells when the next is due; nudged means
 // that somebody asks, so that what is due soon is done now.
-func (s *Service) step(ctx context.Context, row journal.Task, nudged bool) (next time.Duration, err error) {
+func (s *Service) step(ctx context.Context, row journal.Task, d *driver, nudged bool) (next time.Duration, err error) {
 	switch State(row.State) {
 	case Submitting: // left over from a POST whose outcome could not be written down
 		_, err := s.giveUp(ctx, row)
@@ -64,14 +66,14 @@ func (s *Service) step(ctx context.Context, row journal.Task, nudged bool) (next
 	case Unknown:
 		return s.resolve(ctx, row, nudged)
 	case Pending, Running:
-		if wait := s.nextLook(row) - time.Since(row.Looked); wait > 0 && !nudged {
+		if wait := s.untilLook(ctx, row, d); wait > 0 && !nudged {
 			return wait, nil
 		}
 		row, err = s.look(ctx, row)
 		if err != nil || State(row.State).Terminal() {
 			return 0, err
 		}
-		return s.nextLook(row), nil
+		return s.untilLook(ctx, row, d), nil
 	case Succeeded:
 		return s.keep(ctx, row)
 	}
@@ -93,7 +95,7 @@ func (s *Service) giveUp(ctx context.Context, row journal.Task) (journal.Task, e
 
 // look asks the service and notes what it says, whoever holds the task.
 func (s *Service) look(ctx context.Context, row journal.Task) (journal.Task, error) {
-	result, err := s.cfg.Client.Task(ctx, row.UpstreamID)
+	result, err := s.ask(ctx, row.UpstreamID)
 	if err != nil {
 		return row, err
 	}
@@ -142,8 +144,12 @@ func learn(t *journal.Task, result *dashscope.Result, now time.Time) {
 
 func ended(t *journal.Task, result *dashscope.Result) {
 	t.Ended = result.EndTime
-	if !result.EndTime.IsZero() && result.EndTime.After(result.SubmitTime) && !result.SubmitTime.IsZero() {
-		t.Served = result.EndTime.Sub(result.SubmitTime)
+	began := result.ScheduledTime
+	if began.IsZero() {
+		began = result.SubmitTime
+	}
+	if !began.IsZero() && result.EndTime.After(began) {
+		t.Served = result.EndTime.Sub(began)
 	}
 }
 

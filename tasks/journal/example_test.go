@@ -15,13 +15,13 @@ func Example() {
 	ctx := context.Background()
 	state, err := os.MkdirTemp("", "state")
 	if err != nil {
-		fmt.Fprintln(os.Stdout, err)
+		fmt.Println(err)
 		return
 	}
 	defer os.RemoveAll(state) //nolint:errcheck // a temporary folder
 	j, err := journal.Open(filepath.Join(state, "journal.db"))
 	if err != nil {
-		fmt.Fprintln(os.Stdout, err)
+		fmt.Println(err)
 		return
 	}
 	defer j.Close() //nolint:errcheck // rows are durable already
@@ -37,19 +37,19 @@ func Example() {
 		Alive: func(process string) bool { return process == "process 1" },
 	}
 	task, found, err := j.Order(ctx, order)
-	fmt.Fprintln(os.Stdout, task.State, found, err)
+	fmt.Println(task.State, found, err)
 
 	pass, err := j.Submit(ctx, journal.Gate{
 		Upstream: "simulated", Model: "wan2.6-t2i", Holder: "process 1",
 		Spacing: time.Second, Running: 2, Now: now, Deadline: now.Add(30 * time.Second),
 	})
-	fmt.Fprintln(os.Stdout, pass.Task.State, pass.Task.Posts, err)
+	fmt.Println(pass.Task.State, pass.Task.Posts, err)
 	// Now the one POST, and what came of it:
 	task, err = j.Change(ctx, task.ID, &journal.Lease{Holder: "process 1", Fence: 1}, func(t *journal.Task) error {
 		t.State, t.UpstreamID, t.Accepted = "PENDING", "0385dc79-5ff8-4d82-bcb6-example", time.Now()
 		return nil
 	})
-	fmt.Fprintln(os.Stdout, task.State, task.UpstreamID, err)
+	fmt.Println(task.State, task.UpstreamID, err)
 	// Output:
 	// QUEUED false <nil>
 	// SUBMITTING 1 <nil>

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(childEnv); role != "" {
 		words := strings.SplitN(role, " ", 3)
 		if err := children[words[0]](words[2], words[1]); err != nil {
-			fmt.Fprintln(os.Stdout, "error", err)
+			_, _ = fmt.Fprintln(os.Stdout, "error", err)
 			os.Exit(1)
 		}
 		os.Exit(0)

@@ -59,7 +59,7 @@ func repeated(ctx context.Context, tx *sql.Tx, in Intent) (Task, error) {
 		}
 		return t, err
 	}
-	same, err := many(ctx, tx, `upstream = ? AND owner = ? AND fingerprint = ? AND created >= ? AND delivered = 0
+	same, err := many(ctx, tx, `task WHERE upstream = ? AND owner = ? AND fingerprint = ? AND created >= ? AND delivered = 0
 		AND state NOT IN ('FAILED', 'CANCELED', 'NOT_SUBMITTED', 'EXPIRED') ORDER BY created, rowid`,
 		want.Upstream, want.Owner, want.Fingerprint, ms(in.Adoptable))
 	if err != nil {

@@ -19,28 +19,28 @@ func (j *Journal) ByUpstreamID(ctx context.Context, upstream, id string) (Task, 
 
 // Recent reads an owner's newest tasks, newest first.
 func (j *Journal) Recent(ctx context.Context, upstream, owner string, limit int) ([]Task, error) {
-	return j.tasks(ctx, "upstream = ? AND owner = ? ORDER BY created DESC, rowid DESC LIMIT ?", upstream, owner, limit)
+	return j.tasks(ctx, "task WHERE upstream = ? AND owner = ? ORDER BY created DESC, rowid DESC LIMIT ?", upstream, owner, limit)
 }
 
 // OpenTasks reads every task with work to do, in the order of their arrival.
 func (j *Journal) OpenTasks(ctx context.Context, upstream string) ([]Task, error) {
-	return j.tasks(ctx, "open = 1 AND upstream = ? ORDER BY rowid", upstream)
+	return j.tasks(ctx, openTasks+" AND upstream = ? ORDER BY rowid", upstream)
 }
 
 // OthersOpen reads the open tasks that the process does not hold, in the order
 // of their arrival.
 func (j *Journal) OthersOpen(ctx context.Context, upstream, process string) ([]Task, error) {
-	return j.tasks(ctx, "open = 1 AND upstream = ? AND holder <> ? ORDER BY rowid", upstream, process)
+	return j.tasks(ctx, openTasks+" AND upstream = ? AND holder <> ? ORDER BY rowid", upstream, process)
 }
 
 // InDoubt reads the tasks of a model whose submission nobody knows the outcome of.
 func (j *Journal) InDoubt(ctx context.Context, upstream, model string) ([]Task, error) {
-	return j.tasks(ctx, "open = 1 AND upstream = ? AND model = ? AND state = 'UNKNOWN' AND sync = 0 ORDER BY sent, rowid", upstream, model)
+	return j.tasks(ctx, openTasks+" AND upstream = ? AND model = ? AND state = 'UNKNOWN' AND sync = 0 ORDER BY sent, rowid", upstream, model)
 }
 
 // Queued reports which models have tasks of the process in line.
 func (j *Journal) Queued(ctx context.Context, upstream, process string) ([]string, error) {
-	return list(ctx, j, scanString, "SELECT DISTINCT model FROM task WHERE open = 1 AND upstream = ? AND state = '"+queued+"' AND holder = ?",
+	return list(ctx, j, scanString, "SELECT DISTINCT model FROM "+openTasks+" AND upstream = ? AND state = '"+queued+"' AND holder = ?",
 		upstream, process)
 }
 
@@ -104,9 +104,9 @@ func (j *Journal) task(ctx context.Context, where string, args ...any) (t Task, 
 	return t, err
 }
 
-func (j *Journal) tasks(ctx context.Context, where string, args ...any) (all []Task, err error) {
+func (j *Journal) tasks(ctx context.Context, from string, args ...any) (all []Task, err error) {
 	err = j.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		all, err = many(ctx, tx, where, args...)
+		all, err = many(ctx, tx, from, args...)
 		return err
 	})
 	return all, err

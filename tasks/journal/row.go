@@ -121,9 +121,13 @@ func one(ctx context.Context, tx *sql.Tx, where string, args ...any) (Task, erro
 	return t, err
 }
 
-// many reads the tasks that the condition selects, with their pictures.
-func many(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]Task, error) {
-	tasks, err := collect(ctx, tx, scanTask, "SELECT "+taskColumns+" FROM task WHERE "+where, args...)
+// openTasks is where to look for tasks with work to do. Left to itself SQLite would
+// rather go through all that was ever kept.
+const openTasks = "task INDEXED BY task_open WHERE open = 1"
+
+// many reads the tasks that are to be found there, with their pictures.
+func many(ctx context.Context, tx *sql.Tx, from string, args ...any) ([]Task, error) {
+	tasks, err := collect(ctx, tx, scanTask, "SELECT "+taskColumns+" FROM "+from, args...)
 	for i := range tasks {
 		if err == nil {
 			tasks[i].Pictures, err = pictures(ctx, tx, tasks[i].ID)

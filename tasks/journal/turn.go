@@ -33,7 +33,7 @@ const inLine = `
 WITH line AS (
   SELECT task.id, task.holder, task.session, task.rowid AS arrival, COALESCE(last, 0) AS last, MAX(arrived, COALESCE(last, 0)) AS since,
     ROW_NUMBER() OVER (PARTITION BY task.session ORDER BY task.rowid) AS round
-  FROM task LEFT JOIN turn USING (upstream, model, session)
+  FROM task INDEXED BY task_open LEFT JOIN turn USING (upstream, model, session)
   WHERE open = 1 AND upstream = ?1 AND model = ?2 AND state = 'QUEUED'
     AND (not_before <= ?3 OR not_before > ?3 + ?4) AND lease_until > ?3 AND lease_until <= ?3 + ?4
 ), ordered AS (
@@ -91,7 +91,7 @@ var errNothing = errors.New("nothing to write")
 func gate(ctx context.Context, tx *sql.Tx, g Gate) (next time.Time, free bool, err error) {
 	var blocked, inFlight int
 	err = tx.QueryRowContext(ctx, `SELECT COALESCE(SUM(state = 'SUBMITTING' OR in_doubt), 0), COALESCE(SUM(state IN `+running+`), 0)
-		FROM task WHERE open = 1 AND upstream = ? AND model = ? AND is_foreign = 0`, g.Upstream, g.Model).Scan(&blocked, &inFlight)
+		FROM `+openTasks+` AND upstream = ? AND model = ? AND is_foreign = 0`, g.Upstream, g.Model).Scan(&blocked, &inFlight)
 	if err != nil {
 		return time.Time{}, false, err
 	}
@@ -128,7 +128,7 @@ func submit(ctx context.Context, tx *sql.Tx, g Gate, id string) (*Task, error) {
 	}
 	// A session that has left the line starts anew when it comes again.
 	_, err = tx.ExecContext(ctx, `DELETE FROM turn WHERE upstream = ?1 AND model = ?2 AND session NOT IN
-		(SELECT session FROM task WHERE open = 1 AND upstream = ?1 AND model = ?2 AND state = 'QUEUED')`, g.Upstream, g.Model)
+		(SELECT session FROM `+openTasks+` AND upstream = ?1 AND model = ?2 AND state = 'QUEUED')`, g.Upstream, g.Model)
 	return &t, err
 }
 

@@ -73,7 +73,7 @@ func (j *Journal) Claim(ctx context.Context, id string, from Lease, holder strin
 // Renew prolongs every lease of the process and reports how many there are.
 func (j *Journal) Renew(ctx context.Context, holder string, until time.Time) (count int64, err error) {
 	err = j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, "UPDATE task SET lease_until = ? WHERE open = 1 AND holder = ?", ms(until), holder)
+		result, err := tx.ExecContext(ctx, "UPDATE task INDEXED BY task_open SET lease_until = ? WHERE open = 1 AND holder = ?", ms(until), holder)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,98 @@
+package tasks
+
+import (
+	"context"
+	"time"
+
+	"wan-image-mcp/tasks/journal"
+)
+
+// driver is the goroutine that works on one task, as the others reach it.
+type driver struct {
+	model, upstreamID string
+	look              chan struct{} // somebody asks: look now
+	recheck           chan struct{} // something has changed: is it due?
+	listed            time.Time     // when the task list last told of it
+
+	// Of the goroutine alone:
+	began  time.Time // when the service is thought to have begun, zero while it has not
+	waited bool      // it was beyond the running limit
+}
+
+// work starts a goroutine for the task unless it has one, which looks at the task
+// at once when it was left by others. Queued tasks need none: the dispatcher calls
+// them up.
+func (s *Service) work(ctx context.Context, row journal.Task, left bool) {
+	if !row.Open {
+		return
+	}
+	if State(row.State) == Queued {
+		s.nudgeDispatcher()
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.working[row.ID] != nil {
+		return
+	}
+	d := &driver{
+		model: row.Model, upstreamID: row.UpstreamID,
+		look: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
+	}
+	if left {
+		d.began = row.Accepted
+	}
+	s.working[row.ID] = d
+	s.drivers.Go(func() {
+		defer func() {
+			s.mu.Lock()
+			delete(s.working, row.ID)
+			s.mu.Unlock()
+		}()
+		s.follow(ctx, row.ID, leaseOf(row), d, left)
+	})
+}
+
+// knowAs notes the service's id of the driver's task.
+func (s *Service) knowAs(d *driver, upstreamID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d.upstreamID = upstreamID
+}
+
+// nudge has a task looked at now, if this process works on it.
+func (s *Service) nudge(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.working[id]
+	if d == nil {
+		return false
+	}
+	signal(d.look)
+	return true
+}
+
+// recheck has the tasks of a model, "" for all, think again about when to look.
+func (s *Service) recheck(model string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.working {
+		if model == "" || d.model == model {
+			signal(d.recheck)
+		}
+	}
+}
+
+func (s *Service) isWorking() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.working) > 0
+}
+
+// signal wakes whoever reads c; one signal that waits is enough.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
