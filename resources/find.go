@@ -58,12 +58,12 @@ func pictureOf(t tasks.Task, n int) (tasks.Picture, error) {
 	switch {
 	case i >= 0 && t.Pictures[i].IsKept():
 		return t.Pictures[i], nil
-	case i >= 0 && t.Pictures[i].Reason != "":
+	case !t.State.Terminal() || (i >= 0 && t.Pictures[i].IsComing()):
+		return tasks.Picture{}, fmt.Errorf("%w yet: the task is %s; call get_task", tasks.ErrNoSuchPicture, t.State)
+	case i >= 0:
 		return tasks.Picture{}, fmt.Errorf("%w: %s", tasks.ErrNoSuchPicture, t.Pictures[i].Reason)
-	case i < 0 && t.Settled():
-		return tasks.Picture{}, fmt.Errorf("%w: the task is %s and has %d", tasks.ErrNoSuchPicture, t.State, len(t.Pictures))
 	}
-	return tasks.Picture{}, fmt.Errorf("%w yet: the task is %s; call get_task", tasks.ErrNoSuchPicture, t.State)
+	return tasks.Picture{}, fmt.Errorf("%w: the task is %s and has %d", tasks.ErrNoSuchPicture, t.State, len(t.Pictures))
 }
 
 // Exists reports whether the caller of ctx can read uri now.

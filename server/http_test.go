@@ -17,19 +17,34 @@ import (
 // site is a running HTTP server.
 type site struct {
 	testing.TB
-	url   string
-	stop  context.CancelFunc
-	ended chan error
+	url    string
+	client *http.Client
+	stop   context.CancelFunc
+	ended  chan error
 }
 
+// serve starts a server on this computer's loopback.
 func serve(t testing.TB, w *world, cfg server.Config) *site {
 	t.Helper()
 	ln, err := server.Listen(t.Context(), "127.0.0.1:0", cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, w, cfg, ln, new(net.Dialer).DialContext)
+}
+
+// serveInBubble starts a server that works in fake time.
+func serveInBubble(t testing.TB, w *world, cfg server.Config) *site {
+	t.Helper()
+	net := newWire()
+	return serveOn(t, w, cfg, net, net.dial)
+}
+
+func serveOn(t testing.TB, w *world, cfg server.Config, ln net.Listener, dial func(context.Context, string, string) (net.Conn, error)) *site {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	s := &site{TB: t, url: "http://" + ln.Addr().String(), stop: stop, ended: make(chan error, 1)}
+	s.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}}
 	go func() {
 		s.ended <- server.HTTP(ctx, w.MCPServer, ln, cfg)
 		close(s.ended)
@@ -83,14 +98,12 @@ func (s *site) try(ctx context.Context, method, path string, body io.Reader, h .
 			req.Header[pairs[i]] = append(req.Header[pairs[i]], pairs[i+1])
 		}
 	}
-	res, err := client.Do(req)
+	res, err := s.client.Do(req)
 	if err == nil {
 		s.Cleanup(func() { res.Body.Close() })
 	}
 	return res, err
 }
-
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // one reads the one message of an answer, which may come as JSON or as events.
 func one(t testing.TB, res *http.Response) message {

@@ -57,6 +57,11 @@ func (s *site) modern(m string, h ...headers) message {
 	return one(s.TB, s.do("POST", "/mcp", strings.Replace(m, modernMeta+`,}`, modernMeta+`}`, 1), h...))
 }
 
+// small orders a small picture and waits for it.
+func small(prompt string) string {
+	return call(`"make"`, "generate_image", `{"prompt":"`+prompt+`","model":"wan2.2-t2i-flash","size":"512*512","wait_seconds":60}`)
+}
+
 func read(uri string) string {
 	return `{"jsonrpc":"2.0","id":"read","method":"resources/read","params":{"uri":"` + uri + `"}}`
 }
@@ -65,15 +70,16 @@ func (m message) String() string { return fmt.Sprintf("result %s, error %+v", m.
 
 // Two owners on one server must not find out anything about each other.
 func TestOwners(t *testing.T) {
-	w := newWorld(t)
-	s := serve(t, w, server.Config{Tokens: twoTokens(t)})
-	for way, pair := range people(s) {
-		t.Run(way, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := serveInBubble(t, w, server.Config{Tokens: twoTokens(t)})
+		ways := people(s)
+		made := ways["HTTP+SSE"][0].ask(small("a secret garden")).answer(t)
+		if made.Status != tasks.Succeeded || len(made.Images) != 1 {
+			t.Fatalf("generate_image: got %+v", made)
+		}
+		for way, pair := range ways {
 			anna, berta := pair[0], pair[1]
-			made := anna.ask(call(`"make"`, "generate_image", `{"prompt":"a secret garden of `+way+`","wait_seconds":60}`)).answer(t)
-			if made.Status != tasks.Succeeded || len(made.Images) != 1 {
-				t.Fatalf("generate_image: got %+v", made)
-			}
 			const nobody = "abcdefghijklmnopqrstuvwxyz"
 			for _, ask := range []string{
 				call(`"get"`, "get_task", `{"task_id":"ID","wait_seconds":0}`),
@@ -91,10 +97,10 @@ func TestOwners(t *testing.T) {
 				theirs = strings.NewReplacer(made.TaskID, nobody, made.UpstreamTaskID, strange).Replace(theirs)
 				nothing := berta.ask(fill(nobody, strange)).String()
 				if theirs != nothing {
-					t.Errorf("%s\nabout another's task: %s\nabout no task:        %s", ask, theirs, nothing)
+					t.Errorf("%s: %s\nabout another's task: %s\nabout no task:        %s", way, ask, theirs, nothing)
 				}
 				if own := anna.ask(fill(made.TaskID, made.UpstreamTaskID)).String(); own == nothing {
-					t.Errorf("%s\nthe owner gets what a stranger gets: %s", ask, own)
+					t.Errorf("%s: %s\nthe owner gets what a stranger gets: %s", way, ask, own)
 				}
 			}
 			for _, list := range []string{
@@ -102,97 +108,92 @@ func TestOwners(t *testing.T) {
 				call(`"t"`, "get_task", `{}`), read("wan://budget"),
 			} {
 				if got := berta.ask(list).String(); strings.Contains(got, made.TaskID) || strings.Contains(got, "garden") {
-					t.Errorf("%s: berta sees %s", list, got)
+					t.Errorf("%s: %s: berta sees %s", way, list, got)
 				}
 			}
-			if got := anna.ask(`{"jsonrpc":"2.0","id":"l","method":"resources/list","params":{}}`).String(); !strings.Contains(got, made.Images[0].ResourceURI) {
-				t.Errorf("anna's list lacks her picture: %.300s", got)
+			var got struct {
+				Contents []struct{ Blob, MIMEType string }
 			}
-		})
-	}
-}
-
-// A name is an owner, whatever the transport: what was made over one can be read
-// over the others.
-func TestOwnerIsTheName(t *testing.T) {
-	w := newWorld(t)
-	s := serve(t, w, server.Config{Tokens: twoTokens(t)})
-	ways := people(s)
-	made := ways["HTTP+SSE"][0].ask(call(`"make"`, "generate_image", `{"prompt":"a boat","wait_seconds":60}`)).answer(t)
-	for way, pair := range ways {
-		var got struct {
-			Contents []struct{ Blob, MIMEType string }
+			m := anna.ask(read(made.Images[0].ResourceURI))
+			if err := json.Unmarshal(m.Result, &got); err != nil || len(got.Contents) != 1 || got.Contents[0].MIMEType != "image/png" || len(got.Contents[0].Blob) < 1000 {
+				t.Errorf("%s: the owner's picture: got %.300s, error %+v", way, m.Result, m.Error)
+			}
+			if got := anna.ask(`{"jsonrpc":"2.0","id":"l","method":"resources/list","params":{}}`).String(); !strings.Contains(got, made.Images[0].ResourceURI) {
+				t.Errorf("%s: anna's list lacks her picture: %.300s", way, got)
+			}
 		}
-		m := pair[0].ask(read(made.Images[0].ResourceURI))
-		if err := json.Unmarshal(m.Result, &got); err != nil || len(got.Contents) != 1 || got.Contents[0].MIMEType != "image/png" || len(got.Contents[0].Blob) < 1000 {
-			t.Errorf("%s: the picture: got %.300s, error %+v", way, m.Result, m.Error)
-		}
-	}
+	})
 }
 
 // Only who sits at this computer may look at tasks that this program did not make.
 func TestForeignTasksAreForStdio(t *testing.T) {
-	w := newWorld(t)
-	s := serve(t, w, server.Config{})
-	created, err := w.client.Create(t.Context(), foreignRequest())
-	if err != nil {
-		t.Fatal(err)
-	}
-	get := call(`"get"`, "get_task", `{"task_id":"`+created.TaskID+`","wait_seconds":0}`)
-	if got := s.call(s.session(), get).String(); !strings.Contains(got, "no such task") {
-		t.Errorf("over HTTP: got %s", got)
-	}
-	p := dial(t, w)
-	p.start()
-	p.send(get)
-	if got := p.answer(`"get"`).answer(t); got.UpstreamTaskID != created.TaskID {
-		t.Errorf("over stdio: got %+v", got)
-	}
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := serveInBubble(t, w, server.Config{})
+		created, err := w.client.Create(t.Context(), foreignRequest())
+		if err != nil {
+			t.Fatal(err)
+		}
+		get := call(`"get"`, "get_task", `{"task_id":"`+created.TaskID+`","wait_seconds":0}`)
+		if got := s.call(s.session(), get).String(); !strings.Contains(got, "no such task") {
+			t.Errorf("over HTTP: got %s", got)
+		}
+		p := dial(t, w)
+		p.start()
+		p.send(get)
+		if got := p.answer(`"get"`).answer(t); got.UpstreamTaskID != created.TaskID {
+			t.Errorf("over stdio: got %+v", got)
+		}
+	})
 }
 
 // Without tokens, everyone on this computer is its user.
 func TestLocalOwner(t *testing.T) {
-	w := newWorld(t)
-	s := serve(t, w, server.Config{})
-	made := s.call(s.session(), call(`"make"`, "generate_image", `{"prompt":"a boat","wait_seconds":60}`)).answer(t)
-	p := dial(t, w)
-	p.start()
-	p.send(read(made.Images[0].ResourceURI))
-	if m := p.answer(`"read"`); m.Error != nil {
-		t.Errorf("what was made over HTTP, read over stdio: got %+v", m.Error)
-	}
-	task, err := w.service.Get(t.Context(), tasks.Caller{Owner: "me"}, made.TaskID)
-	if err != nil || task.Owner != "me" {
-		t.Errorf("owner: got %q (%v), want me", task.Owner, err)
-	}
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := serveInBubble(t, w, server.Config{})
+		made := s.call(s.session(), small("a boat")).answer(t)
+		p := dial(t, w)
+		p.start()
+		p.send(read(made.Images[0].ResourceURI))
+		if m := p.answer(`"read"`); m.Error != nil {
+			t.Errorf("what was made over HTTP, read over stdio: got %+v", m.Error)
+		}
+		task, err := w.service.Get(t.Context(), tasks.Caller{Owner: "me"}, made.TaskID)
+		if err != nil || task.Owner != "me" {
+			t.Errorf("owner: got %q (%v), want me", task.Owner, err)
+		}
+	})
 }
 
 // progress of one's call is one's own.
 func TestProgressIsNotShared(t *testing.T) {
-	w := newWorld(t)
-	s := serve(t, w, server.Config{Tokens: twoTokens(t)})
-	berta := s.session(bearer("berta"))
-	stream := s.do("GET", "/mcp", "", berta, headers{"Accept", "text/event-stream"}, bearer("berta"))
-	sse := openSSE(s, bearer("berta"))
-	anna := s.session(bearer("anna"))
-	withToken := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"progress","_meta":{"progressToken":"anna's"}}}`
-	s.call(anna, withToken, bearer("anna"))
-	s.modern(strings.Replace(withToken, `"_meta":{"progressToken":"anna's"}`, `"arguments":{}`, 1), bearer("anna"))
-	time.Sleep(200 * time.Millisecond)
-	s.call(berta, call("2", "receipt", "{}"), bearer("berta"))
-	s.stop()
-	for name, r := range map[string]interface{ Read([]byte) (int, error) }{"GET /mcp": stream.Body, "/sse": sse.events} {
-		seen := make([]byte, 0, 4096)
-		buf := make([]byte, 4096)
-		for {
-			n, err := r.Read(buf)
-			seen = append(seen, buf[:n]...)
-			if err != nil {
-				break
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := serveInBubble(t, w, server.Config{Tokens: twoTokens(t)})
+		berta := s.session(bearer("berta"))
+		stream := s.do("GET", "/mcp", "", berta, headers{"Accept", "text/event-stream"}, bearer("berta"))
+		sse := openSSE(s, bearer("berta"))
+		anna := s.session(bearer("anna"))
+		withToken := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"progress","_meta":{"progressToken":"anna's"}}}`
+		s.call(anna, withToken, bearer("anna"))
+		s.modern(strings.Replace(withToken, `"_meta":{"progressToken":"anna's"}`, `"arguments":{}`, 1), bearer("anna"))
+		time.Sleep(200 * time.Millisecond)
+		s.call(berta, call("2", "receipt", "{}"), bearer("berta"))
+		s.stop()
+		for name, r := range map[string]interface{ Read([]byte) (int, error) }{"GET /mcp": stream.Body, "/sse": sse.events} {
+			seen := make([]byte, 0, 4096)
+			buf := make([]byte, 4096)
+			for {
+				n, err := r.Read(buf)
+				seen = append(seen, buf[:n]...)
+				if err != nil {
+					break
+				}
+			}
+			if strings.Contains(string(seen), "anna") || strings.Contains(string(seen), "progress") {
+				t.Errorf("%s of another owner carried %s", name, seen)
 			}
 		}
-		if strings.Contains(string(seen), "anna") || strings.Contains(string(seen), "progress") {
-			t.Errorf("%s of another owner carried %s", name, seen)
-		}
-	}
+	})
 }
