@@ -113,6 +113,45 @@ func answer(r *http.Request, body []byte) *http.Response {
 	return resp
 }
 
+// An endless body is let go of at the limit, not later.
+func TestFetchStopsAtTheLimit(t *testing.T) {
+	const limit = 1 << 20
+	read := 0
+	folder := open(t, store.Options{MaxPicture: limit, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		resp := answer(r, nil)
+		endless := io.MultiReader(bytes.NewReader(pngHeader(9, 9)), forever(pngChunk("IDAT", nil)))
+		resp.Body, resp.ContentLength = io.NopCloser(counter{endless, &read}), -1
+		return resp, nil
+	})})
+	_, err := fetchLink(t, folder, linkTo("https://"+bucket))
+	checkKind(t, "endless", err, store.ErrTooBig)
+	if read > limit+64<<10 {
+		t.Errorf("%d bytes were read of an endless body", read)
+	}
+}
+
+// forever repeats itself.
+type forever []byte
+
+func (f forever) Read(p []byte) (int, error) {
+	n := 0
+	for n+len(f) <= len(p) {
+		n += copy(p[n:], f)
+	}
+	return n, nil
+}
+
+type counter struct {
+	io.Reader
+	read *int
+}
+
+func (c counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	*c.read += n
+	return n, err
+}
+
 // A transport that does not hold the host to its length is held to it here.
 func TestFetchComparesTheLength(t *testing.T) {
 	folder := open(t, store.Options{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {

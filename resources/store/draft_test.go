@@ -56,6 +56,7 @@ func TestSweep(t *testing.T) {
 		stranger(".tmp-damaged-"+strings.Repeat("cd", 32)+".png", store.DamagedLife-time.Minute),
 		stranger(strings.Repeat("ef", 32)+".png", year),
 		stranger(".tmp-of-somebody-else", year),
+		stranger(".tmp-OTHERS", year),
 		stranger("notes.txt", year),
 	}
 	folder := openAt(t, dir, store.Options{})

@@ -127,7 +127,7 @@ func (d *draft) claimUnlinked(name string) error {
 // sameBytes reports whether the file name is a copy of p.
 func (f *Folder) sameBytes(root *os.Root, name string, p Picture, source *os.File) bool {
 	there, err := root.Lstat(name)
-	if err != nil || !there.Mode().IsRegular() {
+	if err != nil {
 		return false
 	}
 	if kept, err := source.Stat(); err != nil || kept.Size() != there.Size() {

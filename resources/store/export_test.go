@@ -65,6 +65,9 @@ func Inspect(data []byte, size int) (Picture, error) {
 	return check.end()
 }
 
+// SetAside takes the file that was read and found damaged out of the way.
+func (f *Folder) SetAside(p Picture, read *os.File) error { return f.setAside(p, read) }
+
 // IsFull is how failures to write are told apart.
 func IsFull(err error) bool { return isFull(err) }
 

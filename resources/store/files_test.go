@@ -87,6 +87,27 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// Between reading a damaged file and moving it another process may have repaired
+// it: what it put there stays.
+func TestDamageThatIsRepairedMeanwhile(t *testing.T) {
+	data := smallPNG(t, 1)
+	folder, dir, p := keep(t, store.Options{}, data)
+	damaged, err := folder.Open(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release(damaged)
+	path := filepath.Join(dir, p.SHA256+".png")
+	mustWrite(t, path+".new", data)
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	checkKind(t, "read before", folder.SetAside(p, damaged), store.ErrDamaged)
+	if _, err := folder.Bytes(p); err != nil {
+		t.Errorf("the repaired picture is gone: %v", err)
+	}
+}
+
 func TestMissing(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(outside, []byte("x"), 0o600); err != nil {
@@ -94,12 +115,13 @@ func TestMissing(t *testing.T) {
 	}
 	folder, dir, p := keep(t, store.Options{}, smallPNG(t, 1))
 	absent := strings.Repeat("ab", 32)
+	mustWrite(t, filepath.Join(dir, absent), []byte("no picture"))
 	if err := os.Symlink(outside, filepath.Join(dir, strings.Repeat("cd", 32)+".png")); err != nil {
 		t.Fatal(err)
 	}
 	for _, missing := range []store.Picture{
 		{},
-		{SHA256: absent, MIME: "image/png"},
+		{SHA256: absent, MIME: "image/png"}, {SHA256: absent},
 		{SHA256: p.SHA256, MIME: "image/jpeg"},
 		{SHA256: p.SHA256, MIME: "image/svg+xml"},
 		{SHA256: strings.ToUpper(p.SHA256), MIME: "image/png"},

@@ -7,6 +7,7 @@ import (
 	_ "image/jpeg"
 	_ "image/png"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,7 +34,8 @@ func TestInspect(t *testing.T) {
 		"PNG, two ends":             {png(header, pixels, end, end), store.ErrDamaged},
 		"PNG, two headers":          {png(header, header[8:], pixels, end), store.ErrDamaged},
 		"PNG, header late":          {png(header[:8], pixels, header[8:], end), store.ErrDamaged},
-		"PNG, long header":          {png(header[:8], pngChunk("IHDR", make([]byte, 14)), pixels, end), store.ErrDamaged},
+		"PNG, long header":          {png(header[:8], pngChunk("IHDR", append(bytes.Clone(header[16:29]), 0)), pixels, end), store.ErrDamaged},
+		"PNG, short header":         {png(header[:8], pngChunk("IHDR", []byte{0, 0, 0, 7}), pixels, end), store.ErrDamaged},
 		"PNG, odd chunk":            {png(header, pngChunk("ID\x00T", nil), pixels, end), store.ErrDamaged},
 		"PNG, chunk of 4 GB":        {png(header, []byte{0xff, 0xff, 0xff, 0xff, 'I', 'D', 'A', 'T'}), store.ErrDamaged},
 		"PNG, 0 wide":               {png(pngHeader(0, 5), pixels, end), store.ErrDamaged},
@@ -42,6 +44,7 @@ func TestInspect(t *testing.T) {
 		"JPEG":                      {jpegWith(frame(0xc0, 7, 5)), nil},
 		"JPEG, progressive":         {jpegWith(long, long, frame(0xc2, 7, 5)), nil},
 		"JPEG, fill bytes":          {jpegWith([]byte{0xff, 0xff}, frame(0xc0, 7, 5)), nil},
+		"JPEG, a fill byte":         {jpegWith([]byte{0xff}, frame(0xc0, 7, 5)), nil},
 		"JPEG, empty segment":       {jpegWith([]byte{0xff, 0xfe, 0, 2}, frame(0xc0, 7, 5)), nil},
 		"JPEG, tables first":        {jpegWith([]byte{0xff, 0xc4, 0, 4, 9, 9}, frame(0xc0, 7, 5)), nil},
 		"JPEG, no frame":            {jpegWith(), store.ErrDamaged},
@@ -61,7 +64,7 @@ func TestInspect(t *testing.T) {
 		"WebP, cut behind header":   {append(webpLossless(7, 5), 0)[:30], nil},
 		"WebP, bytes behind":        {append(webpLossless(7, 5), 0), store.ErrDamaged},
 		"WebP, unknown kind":        {webp("ANIM", make([]byte, 20)), store.ErrDamaged},
-		"WebP, no start code":       {webp("VP8 ", make([]byte, 20)), store.ErrDamaged},
+		"WebP, no start code":       {webp("VP8 ", bytes.Repeat([]byte{1}, 20)), store.ErrDamaged},
 		"RIFF, but sound":           {[]byte("RIFF\x00\x00\x00\x00WAVEfmt "), store.ErrNotPicture},
 		"nothing":                   {nil, store.ErrDamaged},
 	}
@@ -75,6 +78,15 @@ func TestInspect(t *testing.T) {
 				t.Errorf("%s in pieces of %d: got %v, %v", name, size, got, err)
 			}
 		}
+	}
+}
+
+// A chunk of impossible length is refused when it begins, not when a body of that
+// length is through.
+func TestInspectRefusesEarly(t *testing.T) {
+	_, err := store.Inspect(append(pngHeader(7, 5), 0x80, 0, 0, 0, 'I', 'D', 'A', 'T'), 64<<10)
+	if err == nil || !strings.Contains(err.Error(), "2147483648 bytes") {
+		t.Errorf("got %v", err)
 	}
 }
 

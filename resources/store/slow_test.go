@@ -53,7 +53,7 @@ func TestFetchTime(t *testing.T) {
 	}{
 		"no answer":         {func(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)) }, store.FetchTime},
 		"a byte per second": {drip(13), store.SlowTime},
-		"just too slow":     {drip(store.SlowRate - 1), store.SlowTime},
+		"just too slow":     {drip(store.SlowRate - 1<<10), store.SlowTime},
 		"just fast enough":  {drip(store.SlowRate + 1<<10), store.FetchTime},
 		"stops after 20 s": {func(conn net.Conn) {
 			_, err := conn.Write(append([]byte("HTTP/1.1 200 OK\r\n\r\n"), pngHeader(10, 10)...))
@@ -106,7 +106,7 @@ func TestFetchEndsAtTheCallersDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		folder := open(t, store.Options{Transport: overPipe(drip(store.SlowRate * 2))})
 		defer time.Sleep(time.Minute) // until the host has noticed
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("the caller's own reason"))
 		defer cancel()
 		_, err := folder.Fetch(ctx, linkTo("https://"+bucket))
 		if !errors.Is(err, context.DeadlineExceeded) {
