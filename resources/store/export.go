@@ -112,7 +112,7 @@ func (d *draft) claim(name string) error {
 
 // claimUnlinked is for FAT and network file systems, which have no links: an
 // empty file takes the name, which fails when somebody has it, and is replaced
-// at once.
+// at once. Only here a crash between the two can leave an empty file.
 func (d *draft) claimUnlinked(name string) error {
 	reserved, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {

@@ -121,7 +121,8 @@ func TestMissing(t *testing.T) {
 	}
 	for _, missing := range []store.Picture{
 		{},
-		{SHA256: absent, MIME: "image/png"}, {SHA256: absent},
+		{SHA256: absent, MIME: "image/png"},
+		{SHA256: absent},
 		{SHA256: p.SHA256, MIME: "image/jpeg"},
 		{SHA256: p.SHA256, MIME: "image/svg+xml"},
 		{SHA256: strings.ToUpper(p.SHA256), MIME: "image/png"},
