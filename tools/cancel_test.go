@@ -88,17 +88,34 @@ func TestCancelAfterThePost(t *testing.T) {
 	})
 }
 
-// TestCancelOfAJoinedTask: who only found a task does not end it for those who
-// asked first.
-func TestCancelOfAJoinedTask(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.deps.Canceled = func(ctx context.Context) bool { return ctx.Err() != nil }
-		c := w.connect("test", "")
-		busy(w, c)
-		c.call(w.T, "generate_image", `{`+small+`"prompt": "A fox", "idempotency_key": "fox", "wait_seconds": 0}`)
-		newest := c.leave(w, `{`+small+`"prompt": "A fox", "idempotency_key": "fox", "wait_seconds": 600}`, time.Second).Tasks[0]
-		if newest.Status != tasks.Queued {
-			w.Errorf("got %s, want it to stay QUEUED", newest.Status)
-		}
-	})
+// TestCancelOfASharedTask: whoever of two leaves, the first or the second, the
+// other still gets what both asked for.
+func TestCancelOfASharedTask(t *testing.T) {
+	const wait = `"wait_seconds": 600, "idempotency_key": "fox"}`
+	for _, firstLeaves := range []bool{true, false} {
+		inWorld(t, func(w *world) {
+			w.deps.Canceled = func(ctx context.Context) bool { return ctx.Err() != nil }
+			c := w.connect("test", "")
+			busy(w, c)
+			stay := func(after time.Duration) <-chan *mcp.CallToolResult {
+				got := make(chan *mcp.CallToolResult, 1)
+				go func() {
+					time.Sleep(after)
+					got <- c.call(w.T, "generate_image", `{`+small+`"prompt": "A fox", `+wait)
+				}()
+				return got
+			}
+			first := time.Duration(0)
+			if firstLeaves {
+				first = time.Second
+			}
+			got := stay(first)
+			time.Sleep(time.Second - first)
+			c.leave(w, `{`+small+`"prompt": "A fox", `+wait, 2*time.Second)
+			if a := structured[tasks.Answer](w.T, <-got); a.Status != tasks.Succeeded || a.Deduplicated != firstLeaves {
+				w.Errorf("first leaves %v: got %s, deduplicated %v", firstLeaves, a.Status, a.Deduplicated)
+			}
+			w.mustHaveBought(5)
+		})
+	}
 }

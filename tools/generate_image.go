@@ -65,23 +65,11 @@ func (h *handlers) generate(ctx context.Context, c call, p generateParams) (*mcp
 	defer h.AfterWrite(ctx, ticket.Done)
 	t, err := h.wait(ctx, c, ticket, p.WaitSeconds)
 	if err != nil && h.Canceled(ctx) {
-		t = h.takeBack(ctx, caller, t)
+		// Before it is sent that still spends nothing; after that it was bought and
+		// goes on to the end, as it does when others wait on it too.
+		t, _, _ = ticket.Cancel(context.WithoutCancel(ctx))
 	}
 	return h.result(ctx, c, caller, t), nil
-}
-
-// takeBack cancels what the client no longer wants, while that still costs
-// nothing. Once it may have been sent it is bought and goes on to the end; so
-// does a task that was found instead of ordered, for others wait on it too.
-func (h *handlers) takeBack(ctx context.Context, caller tasks.Caller, t tasks.Task) tasks.Task {
-	if t.State != tasks.Queued || t.Deduplicated {
-		return t
-	}
-	canceled, err := h.Service.Cancel(context.WithoutCancel(ctx), caller, t.ID)
-	if err != nil {
-		return t // it was sent in this very moment
-	}
-	return canceled
 }
 
 func (p generateParams) request(h *handlers) dashscope.ImageRequest {

@@ -170,6 +170,17 @@ func TestRefusedSaysOnceWhatIsWrong(t *testing.T) {
 	})
 }
 
+// TestDefaultModel: the operator's, not the catalogue's.
+func TestDefaultModel(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.deps.DefaultModel = "wanx2.1-t2i-turbo"
+		res := w.connect("test", "").call(w.T, "generate_image", `{"prompt": "A fox", "model": " ", "wait_seconds": 0}`)
+		if a := structured[tasks.Answer](w.T, res); a.Model != "wan2.1-t2i-turbo" || a.Size != "1024*1024" {
+			w.Errorf("got %s %s, want wan2.1-t2i-turbo 1024*1024", a.Model, a.Size)
+		}
+	})
+}
+
 func TestModelOffOrElsewhere(t *testing.T) {
 	two := []dashscope.Model{model(t, "wan2.2-t2i-plus"), model(t, "wan2.2-t2i-flash")}
 	inWorld(t, func(w *world) {

@@ -3,13 +3,18 @@ package tools_test
 import (
 	"bytes"
 	"encoding/base64"
+	"image"
 	"image/jpeg"
 	"image/png"
+	"io"
+	"math/rand/v2"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"wan-image-mcp/resources/store"
 	"wan-image-mcp/tasks"
 	"wan-image-mcp/tools"
 )
@@ -18,55 +23,73 @@ import (
 func images(t *testing.T, res *mcp.CallToolResult) (raw [][]byte, encoded int) {
 	t.Helper()
 	for _, c := range res.Content {
-		image, ok := c.(mcp.ImageContent)
+		shown, ok := c.(mcp.ImageContent)
 		if !ok {
 			continue
 		}
-		data, err := base64.StdEncoding.DecodeString(image.Data)
+		data, err := base64.StdEncoding.DecodeString(shown.Data)
 		if err != nil {
 			t.Fatal(err)
 		}
-		raw, encoded = append(raw, data), encoded+len(image.Data)
+		raw, encoded = append(raw, data), encoded+len(shown.Data)
 	}
 	return raw, encoded
 }
 
-// TestFourLargePictures: all of them are shown, and the answer stays small.
-func TestFourLargePictures(t *testing.T) {
-	inWorld(t, func(w *world) {
-		const four = `{"prompt": "A flower shop", "size": "1440*1440", "n": 4, "idempotency_key": "four"}`
-		c := w.connect("test", "")
-		res := c.call(w.T, "generate_image", four)
-		raw, encoded := images(w.T, res)
-		if got := kinds(res); got != "text"+strings.Repeat(" image/jpeg", 4)+strings.Repeat(" resource_link", 4) {
-			w.Fatalf("got content %s", got)
-		}
-		if encoded > 700_000 {
-			w.Errorf("the previews have %d bytes of base64, want at most 700,000", encoded)
-		}
-		for i, data := range raw {
-			size, err := jpeg.DecodeConfig(bytes.NewReader(data))
-			if err != nil || size.Width != size.Height || size.Width < 400 || size.Width > 1024 {
-				w.Errorf("preview %d: got %d*%d (%v), want a square of 400 to 1024", i+1, size.Width, size.Height, err)
-			}
-		}
-		wantAll(w.T, text(res), "Shown here reduced, as a preview: picture 1, 2, 3 and 4.\nThe whole picture is at its file, resource or link above.")
+// noise is an image host whose pictures no encoder makes small.
+type noise struct{ png []byte }
 
-		// The files are larger than an answer may be, so full falls back.
-		w.deps.Results = tools.ResultOptions{Images: tools.ImagesFull}
-		res = w.connect("test", "").call(w.T, "generate_image", four)
-		raw, _ = images(w.T, res)
-		a := structured[tasks.Answer](w.T, res)
-		whole := 0
-		for _, p := range a.Images {
-			whole += base64.StdEncoding.EncodedLen(int(p.Bytes))
+func newNoise(t *testing.T, side int) noise {
+	t.Helper()
+	m, random := image.NewNRGBA(image.Rect(0, 0, side, side)), rand.NewChaCha8([32]byte{})
+	_, _ = random.Read(m.Pix)
+	for i := 3; i < len(m.Pix); i += 4 {
+		m.Pix[i] = 255
+	}
+	var b bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.NoCompression}).Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return noise{b.Bytes()}
+}
+
+func (n noise) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"image/png"}},
+		ContentLength: int64(len(n.png)), Body: io.NopCloser(bytes.NewReader(n.png)),
+	}, nil
+}
+
+// TestFourLargePictures: whatever they show, all of them are there, and the
+// answer stays small.
+func TestFourLargePictures(t *testing.T) {
+	host, dir := newNoise(t, 1440), t.TempDir()
+	inWorld(t, func(w *world) {
+		for _, option := range []string{tools.ImagesPreview, tools.ImagesFull} {
+			w.deps.Results.Images = option
+			res := w.connect("test", "").call(w.T, "generate_image", `{"prompt": "Noise", "size": "1440*1440", "n": 4, "idempotency_key": "four"}`)
+			raw, encoded := images(w.T, res)
+			if got := kinds(res); got != "text"+strings.Repeat(" image/jpeg", 4)+strings.Repeat(" resource_link", 4) {
+				w.Fatalf("%s: got content %s", option, got)
+			}
+			if encoded > 700_000 {
+				w.Errorf("%s: the previews have %d characters of base64, want at most 700,000", option, encoded)
+			}
+			for i, data := range raw {
+				size, err := jpeg.DecodeConfig(bytes.NewReader(data))
+				if err != nil || size.Width != size.Height || size.Width < 400 || size.Width > 1024 {
+					w.Errorf("%s: preview %d: got %d*%d (%v), want a square of 400 to 1024", option, i+1, size.Width, size.Height, err)
+				}
+			}
+			wantAll(w.T, text(res), "Shown here reduced, as a preview: picture 1, 2, 3 and 4.\nThe whole picture is at its file, resource or link above.")
 		}
-		if whole < 1_000_000 {
-			w.Fatalf("the pictures have %d bytes together, too few for this test", whole)
+	}, func(c *tasks.Config) {
+		folder, err := store.Open(dir, store.Options{Transport: host, AllowHosts: []string{"127.0.0.1:8080"}, MinFree: -1})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if len(raw) != 4 {
-			w.Errorf("got %d images, want 4", len(raw))
-		}
+		t.Cleanup(func() { _ = folder.Close() })
+		c.Store = folder
 	})
 }
 

@@ -42,7 +42,7 @@ func (h *handlers) sender(ctx context.Context, c call) func(float64, string) {
 		return nil
 	}
 	switch meta.ProgressToken.(type) {
-	case string, float64, int, int64: // the kinds that the protocol allows, as JSON or in process
+	case string, float64: // the kinds that the protocol allows, as JSON decodes them
 	default:
 		return nil
 	}

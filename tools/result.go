@@ -17,7 +17,7 @@ import (
 
 const (
 	maxResult = 1_000_000 // bytes of a whole answer; some clients drop a longer one, some drop the server
-	envelope  = 1000      // of them for the message around it
+	envelope  = 4000      // of them, for the message around it and what frames each image
 	maxPrompt = 1200      // characters shown of a prompt that the service rewrote
 	maxName   = 100       // characters shown of an id or code
 	maxReason = 800       // characters shown of what the service says

@@ -41,6 +41,10 @@ func TestStatesInWords(t *testing.T) {
 			[]string{"SUCCEEDED: drawn, fetching the pictures (1 of 2 are here)", "picture 2: being fetched", "link: https://h/2.png", "call get_task"},
 		},
 		{
+			"fetching again", tasks.Task{State: tasks.Succeeded, Billed: 1, Pictures: []tasks.Picture{{N: 1, Link: "https://h/1.png", Code: "FetchFailed", Reason: "the line was cut"}}},
+			[]string{"SUCCEEDED: drawn, fetching the pictures (0 of 1 are here)", `picture 1: being fetched again; it failed before: "the line was cut"`, "call get_task"},
+		},
+		{
 			"not kept",
 			tasks.Task{State: tasks.Succeeded, Billed: 1, Pictures: []tasks.Picture{{N: 1, Code: "TooBig", Reason: "it has 30 MB"}}},
 			[]string{"SUCCEEDED, but no picture could be kept", `picture 1: missing: TooBig "it has 30 MB"`},

@@ -145,10 +145,12 @@ func (h *handlers) picture(b *page, t tasks.Task, p tasks.Picture, a tasks.Image
 		}
 		b.line("picture %d: %s(%d*%d, %s, %s)", p.N, where, p.Kept.Width, p.Kept.Height, p.Kept.MIME, megabytes(p.Kept.Bytes))
 		b.line("  resource: %s", a.ResourceURI)
-	case a.Error != "":
-		b.line("picture %d: missing: %s", p.N, strings.TrimSpace(outside(p.Code, maxName)+" "+quoted(a.Error)))
-	default:
+	case p.IsComing() && a.Error != "":
+		b.line("picture %d: being fetched again; it failed before: %s", p.N, quoted(a.Error))
+	case p.IsComing():
 		b.line("picture %d: being fetched", p.N)
+	default:
+		b.line("picture %d: missing: %s", p.N, strings.TrimSpace(outside(p.Code, maxName)+" "+quoted(a.Error)))
 	}
 	if a.URL != "" && (p.LinkExpires.IsZero() || p.LinkExpires.After(time.Now())) {
 		b.line("  link: %s%s", a.URL, until(a.ExpiresAt))
