@@ -41,7 +41,8 @@ func TestStatesInWords(t *testing.T) {
 			[]string{"SUCCEEDED: drawn, fetching the pictures (1 of 2 are here)", "picture 2: being fetched", "link: https://h/2.png", "call get_task"},
 		},
 		{
-			"fetching again", tasks.Task{State: tasks.Succeeded, Billed: 1, Pictures: []tasks.Picture{{N: 1, Link: "https://h/1.png", Code: "FetchFailed", Reason: "the line was cut"}}},
+			"fetching again",
+			tasks.Task{State: tasks.Succeeded, Billed: 1, Pictures: []tasks.Picture{{N: 1, Link: "https://h/1.png", Code: "FetchFailed", Reason: "the line was cut"}}},
 			[]string{"SUCCEEDED: drawn, fetching the pictures (0 of 1 are here)", `picture 1: being fetched again; it failed before: "the line was cut"`, "call get_task"},
 		},
 		{
