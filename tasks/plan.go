@@ -42,7 +42,8 @@ func (s *Service) forecast(model string) *forecast {
 		return f
 	}
 	m, _ := dashscope.LookupModel(model)
-	f := newForecast(cmp.Or(m.Typical, unknownTypical))
+	typical := cmp.Or(m.Typical, unknownTypical)
+	f := newForecast(time.Duration(float64(typical) / s.cfg.Speed))
 	served, err := s.cfg.Journal.Served(context.Background(), s.cfg.Upstream, model, learnedFrom)
 	if err != nil {
 		s.log.Warn("what tasks took cannot be read", "model", model, "error", err)

@@ -30,6 +30,7 @@ type Config struct {
 	Store     *store.Folder
 	Upstream  string // base URL and account; tasks of another upstream are not touched
 	Simulated bool
+	Speed     float64  // how much faster than life the simulator works; 0 means 1
 	Sync      bool     // use the synchronous endpoint where a model has one
 	OutputDir string   // readable copies go here; "" means none
 	Models    []string // enabled models; nil means all
@@ -43,6 +44,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.MaxImagesPerCall == 0 {
 		c.MaxImagesPerCall = 4
+	}
+	if c.Speed == 0 {
+		c.Speed = 1
 	}
 	if c.UnknownGrace == 0 {
 		c.UnknownGrace = time.Minute
