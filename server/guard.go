@@ -45,6 +45,14 @@ func originAllowed(r *http.Request, allowed []string) bool {
 	})
 }
 
+// ownOrigin reports whether r says that it comes from where it goes to, on this
+// computer. Nobody else can serve a page there, and a page that had its own name
+// point here (DNS rebinding) says that name.
+func ownOrigin(r *http.Request) bool {
+	origins := r.Header["Origin"]
+	return len(origins) == 1 && strings.EqualFold(origins[0], "http://"+r.Host) && hostAllowed(r, nil)
+}
+
 // crossSite reports whether a browser sends r on behalf of a page that is not
 // this server's, as it does without an Origin for images, links and frames.
 func crossSite(r *http.Request) bool {

@@ -62,7 +62,12 @@ func TestGuard(t *testing.T) {
 	}{
 		"a page":               {headers{"Origin", "https://evil.example"}, 403, 403},
 		"a page on loopback":   {headers{"Origin", "http://localhost:3000"}, 403, 403},
-		"a page of our name":   {headers{"Origin", s.url}, 403, 403},
+		"our own page":         {headers{"Origin", s.url, "Sec-Fetch-Site", "same-origin"}, 200, 0},
+		"our own, then a page": {headers{"Origin", s.url, "Origin", "https://evil.example"}, 403, 403},
+		"our own over TLS":     {headers{"Origin", strings.Replace(s.url, "http:", "https:", 1)}, 403, 403},
+		"our name, other port": {headers{"Origin", "http://127.0.0.1:1"}, 403, 403},
+		"a rebound page":       {headers{"Host", "evil.example:8080", "Origin", "http://evil.example:8080"}, 403, 403},
+		"a page of a named":    {headers{"Host", "wan.example", "Origin", "http://wan.example"}, 403, 403},
 		"a hidden page":        {headers{"Origin", "null"}, 403, 403},
 		"an empty origin":      {headers{"Origin", ""}, 403, 403},
 		"allowed, then a page": {headers{"Origin", "https://page.example", "Origin", "https://evil.example"}, 403, 403},
