@@ -106,10 +106,7 @@ func (p *program) attend(cmd *cobra.Command, s *settings, d delivery, dir string
 	defer c.mcp.Close()
 	t := &attendance{
 		p: p, cmd: cmd, s: s, d: d, dir: dir, work: w, mcp: c,
-		show: &progress{screen: screen, bar: bar, quiet: d.quiet, started: time.Now(), speed: 1},
-	}
-	if s.simulate {
-		t.show.speed = s.speed
+		show: &progress{screen: screen, bar: bar, quiet: d.quiet, started: time.Now()},
 	}
 	return t.run(cmd.Context(), first)
 }
@@ -146,14 +143,13 @@ func (t *attendance) wait(ctx context.Context, a tasks.Answer) (tasks.Answer, er
 		}
 	})
 	defer forget()
-	stop := t.show.run()
-	defer stop()
+	task, err := t.work.tasks.Get(ctx, t.work.caller(), id)
+	if err != nil {
+		return a, err
+	}
+	t.show.update(task)
+	defer t.show.run()()
 	for {
-		task, err := t.work.tasks.Get(ctx, t.work.caller(), id)
-		if err != nil {
-			return a, err
-		}
-		t.show.update(task)
 		asked := time.Now()
 		if a, err = t.mcp.call(ctx, "get_task", map[string]any{"task_id": id, "wait_seconds": int(patience.Seconds())}); err != nil {
 			return a, err
@@ -179,15 +175,39 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// failed words the end of a call that brought no pictures.
+// failed words the end of a call that brought no pictures. The tool's own words
+// are for a model; a person is told about the order.
 func (t *attendance) failed(ctx context.Context, id string, err error) error {
 	if ctx.Err() != nil {
 		return t.farewell(id)
 	}
-	if id != "" && t.d.json {
-		if task, getErr := t.work.tasks.Get(ctx, t.work.caller(), id); getErr == nil {
-			err = errors.Join(err, t.p.printJSON(task.Answer()))
-		}
+	task, getErr := t.work.tasks.Get(ctx, t.work.caller(), id)
+	if getErr != nil || !task.State.Terminal() {
+		return err
+	}
+	if t.d.json {
+		err = t.p.printJSON(task.Answer())
+	}
+	return errors.Join(fmt.Errorf("%s: %s (task %s)", endOf(task.State), task.Reason, id), ignoreTool(err))
+}
+
+// endOf says how an order ended that has no pictures.
+func endOf(s tasks.State) string {
+	switch s {
+	case tasks.NotSubmitted:
+		return "the order was not submitted, and nothing was bought"
+	case tasks.Expired:
+		return "the service has forgotten the order"
+	case tasks.Canceled:
+		return "the order was taken back"
+	}
+	return "the order failed"
+}
+
+// ignoreTool leaves only what a tool did not say.
+func ignoreTool(err error) error {
+	if tool := toolError(""); errors.As(err, &tool) {
+		return nil
 	}
 	return err
 }

@@ -119,6 +119,7 @@ func (p *program) root() *cobra.Command {
 	root.SilenceUsage = true
 	root.Args = noCommand
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(manual)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		return fromEnvironment(cmd.Flags(), p.getenv)
 	}

@@ -166,10 +166,10 @@ func TestVersion(t *testing.T) {
 func TestHelp(t *testing.T) {
 	for _, command := range []string{"", "serve", "generate", "models", "task", "task cancel", "simulate", "doctor", "version"} {
 		got := newUser(t).run(t, append(strings.Fields(command), "--help")...)
-		if got.code != 0 || !strings.Contains(got.stdout, "Usage:") {
+		if got.code != 0 || !strings.Contains(got.stdout, "USAGE") {
 			t.Errorf("%q --help ended with %d: %s", command, got.code, got.stdout)
 		}
-		if command != "version" && !strings.Contains(got.stdout, "Examples:") {
+		if command != "version" && !strings.Contains(got.stdout, "EXAMPLES") {
 			t.Errorf("%q --help has no example", command)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,7 +47,7 @@ func flagError(cmd *cobra.Command, err error) error {
 			// What follows the letter may be a value, so only the letter is told.
 			return withHint(usagef("there is no flag -%s", name), "%s", help)
 		}
-		if namesSecret(name) {
+		if namesSecret(name) && !strings.HasPrefix(name, "idempotency") {
 			return withHint(usagef("there is no flag --%s: every user of this computer can read a command line", name),
 				"%s", whereKeysGo)
 		}
@@ -200,4 +201,19 @@ func parseAddress(text string) (string, error) {
 		return "", fmt.Errorf("%q is not HOST:PORT, such as 127.0.0.1:8080", text)
 	}
 	return text, nil
+}
+
+func parseRanges(text string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		prefix, err := netip.ParsePrefix(part)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no address range, such as 198.18.0.0/15", part)
+		}
+		all = append(all, prefix)
+	}
+	return all, nil
 }

@@ -1,11 +1,11 @@
 package cli
 
 import (
-	"bufio"
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"wan-image-mcp/resources/store"
 )
 
 const folderName = "wan-image-mcp"
@@ -36,48 +36,12 @@ func stateDir(goos string, getenv func(string) string) (string, error) {
 	return "", withHint(errNoHome, "set HOME, or name a folder with --state-dir")
 }
 
-// picturesDir is the user's own folder for pictures, "" when there is none.
-func picturesDir(goos string, getenv func(string) string) string {
-	home := getenv("HOME")
-	var places []string
-	switch goos {
-	case "windows":
-		places = append(places, knownPictures(), filepath.Join(getenv("USERPROFILE"), "Pictures"))
-	case "darwin", "ios":
-		places = append(places, filepath.Join(home, "Pictures"))
-	default:
-		config := getenv("XDG_CONFIG_HOME")
-		if config == "" {
-			config = filepath.Join(home, ".config")
-		}
-		places = append(places, getenv("XDG_PICTURES_DIR"),
-			userDir(filepath.Join(config, "user-dirs.dirs"), "XDG_PICTURES_DIR", home), filepath.Join(home, "Pictures"))
+// outputDir is where pictures go for people to find.
+func outputDir(goos string, getenv func(string) string, state string) string {
+	if pictures := knownPictures(); pictures != "" {
+		return filepath.Join(pictures, folderName)
 	}
-	for _, dir := range places {
-		if info, err := os.Stat(dir); filepath.IsAbs(dir) && err == nil && info.IsDir() && !samePath(dir, home) {
-			return dir
-		}
-	}
-	return ""
-}
-
-// samePath tells a folder that was switched off: desktops point it at the home.
-func samePath(a, b string) bool { return filepath.Clean(a) == filepath.Clean(b) }
-
-// userDir reads one line such as XDG_PICTURES_DIR="$HOME/Bilder".
-func userDir(file, name, home string) string {
-	f, err := os.Open(file)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		value, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), name+"=")
-		if ok {
-			return strings.Replace(strings.Trim(value, `"`), "$HOME", home, 1)
-		}
-	}
-	return ""
+	return store.DefaultOutputDir(goos, getenv("HOME"), getenv, state)
 }
 
 // canWrite makes the folder and reports whether files can be made in it.

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"wan-image-mcp/dashscope"
 	"wan-image-mcp/tasks"
 )
 
@@ -54,7 +53,6 @@ type progress struct {
 	bar     bool // redraw one line instead of adding lines
 	quiet   bool
 	started time.Time
-	speed   float64 // of the simulator, 1 for life
 
 	mu   sync.Mutex
 	task tasks.Task
@@ -69,14 +67,8 @@ const (
 	lineEvery = 15 * time.Second // a line at least this often, so that nobody thinks it hangs
 )
 
-// update takes the newest snapshot. What is expected of a model that was never
-// seen comes from life; the simulator is faster.
+// update takes the newest snapshot.
 func (g *progress) update(t tasks.Task) {
-	if m, ok := dashscope.LookupModel(t.Request.Model); ok {
-		if g.speed != 1 {
-			t.Expected = min(t.Expected, time.Duration(float64(m.Typical)/g.speed))
-		}
-	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.task = t

@@ -82,6 +82,9 @@ func (t *attendance) print(a tasks.Answer) error {
 		}
 		fmt.Fprintf(p.stdout, "%s  %s%s\n", t.where(image), sizeOf(image, a), seedOf(a))
 	}
+	if missing := a.N - len(a.Images); missing > 0 {
+		fmt.Fprintf(p.stderr, "the service made %d of %d pictures, and bills no other\n", len(a.Images), a.N)
+	}
 	if made == 0 {
 		return fmt.Errorf("task %s has no picture", a.TaskID)
 	}

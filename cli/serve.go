@@ -138,10 +138,7 @@ func (p *program) readableCopies(s *settings, o serving, log *slog.Logger) (stri
 	}
 	dir := o.outputDir
 	if dir == "" {
-		dir = filepath.Join(s.place(), "output")
-		if pictures := picturesDir(runtime.GOOS, p.getenv); pictures != "" {
-			dir = filepath.Join(pictures, folderName)
-		}
+		dir = outputDir(runtime.GOOS, p.getenv, s.place())
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {

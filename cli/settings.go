@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -27,6 +28,7 @@ type settings struct {
 	stateDir   string
 	maxStore   int64
 	imageHosts []string
+	imageNets  []netip.Prefix
 
 	models       []string
 	defaultModel string
@@ -66,6 +68,7 @@ func (s *settings) stateFlags(f *pflag.FlagSet) {
 // fetchFlags say how open tasks are brought to their end.
 func (s *settings) fetchFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.imageHosts, "allow-image-host", nil, "`HOST:PORT` that pictures may come from besides Alibaba's own, plain http too; may be repeated")
+	set(f, &s.imageNets, "allow-image-range", "", "CIDR", "address range that counts as public for pictures, for a VPN that gives every name an address of its own (198.18.0.0/15); several are separated by commas", parseRanges)
 	set(f, &s.grace, "unknown-grace", "60s", "DURATION", "how long to look for an order whose answer was lost before it counts as not submitted", parseGrace)
 	set(f, &s.perDay, "budget-images-per-day", "200", "N", "how many images may be bought a day, from local midnight; 0 means no limit", between(0, math.MaxInt32))
 }

@@ -58,7 +58,7 @@ func (p *program) open(ctx context.Context, s *settings, log *slog.Logger, outpu
 	}
 	w.closer = append(w.closer, j.Close)
 	w.store, err = store.Open(filepath.Join(s.place(), "pictures"), store.Options{
-		MaxBytes: s.maxStore, AllowHosts: s.imageHosts, Logger: log,
+		MaxBytes: s.maxStore, AllowHosts: s.imageHosts, AllowCIDRs: s.imageNets, Logger: log,
 	})
 	if err != nil {
 		return w, fmt.Errorf("pictures: %w", err)
@@ -66,7 +66,7 @@ func (p *program) open(ctx context.Context, s *settings, log *slog.Logger, outpu
 	w.closer = append(w.closer, w.store.Close)
 	w.tasks, err = tasks.New(tasks.Config{
 		Client: client, Journal: j, Store: w.store, Upstream: upstream,
-		Simulated: s.simulate, Sync: s.sync, OutputDir: outputDir, Models: s.models,
+		Simulated: s.simulate, Speed: s.pace(), Sync: s.sync, OutputDir: outputDir, Models: s.models,
 		MaxImagesPerCall: int(s.perCall), BudgetImagesPerDay: int(s.perDay), UnknownGrace: s.grace, Logger: log,
 	})
 	if err != nil {
@@ -85,6 +85,14 @@ func (w *work) run(ctx context.Context) {
 			w.err = err
 		}
 	}()
+}
+
+// pace is how much faster than life the service works.
+func (s *settings) pace() float64 {
+	if s.simulate {
+		return s.speed
+	}
+	return 1
 }
 
 // makeState makes the state folder, which holds links and prompts, for its owner only.
