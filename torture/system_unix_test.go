@@ -1,0 +1,27 @@
+//go:build unix
+
+package torture_test
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+)
+
+var (
+	term os.Signal = syscall.SIGTERM
+	stop os.Signal = syscall.SIGSTOP
+	cont os.Signal = syscall.SIGCONT
+)
+
+// memoryOf is the most memory that a process had, in bytes.
+func memoryOf(p *os.ProcessState) int64 {
+	usage, ok := p.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	if runtime.GOOS == "darwin" {
+		return int64(usage.Maxrss)
+	}
+	return int64(usage.Maxrss) * 1024 //nolint:unconvert // int32 on some systems
+}

@@ -1,0 +1,320 @@
+package torture_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"wan-image-mcp/dashscope/simulator"
+)
+
+// world is one run: the machine, who lives on it, and what the client remembers.
+// One goroutine decides what happens; the servers' readers bring answers.
+type world struct {
+	*machine
+	seed   uint64
+	random *rand.Rand
+	wire   *wire
+
+	lives   int
+	running []*server
+	all     []*server
+	verdict verdict
+
+	creates []simulator.Entry // what the service logged of orders
+	seen    int64             // up to where its log was read
+
+	mu sync.Mutex
+	history
+	byMarker map[string]*wish
+	pending  map[*server][]*call
+}
+
+// mostOpen is how many wishes the client leaves open before it starts a new one,
+// so that what is ordered can be drawn.
+const mostOpen = 20
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{
+		machine: newMachine(t, "50"), seed: seed, random: rand.New(rand.NewPCG(seed, 1)),
+		history:  history{owners: map[string]*wish{}, ends: map[string]end{}},
+		byMarker: map[string]*wish{}, pending: map[*server][]*call{},
+	}
+	w.wire = newWire(t, w.service.host, rand.New(rand.NewPCG(seed, 2)))
+	w.at(w.wire.listener.Addr().String())
+	go w.wire.run()
+	return w
+}
+
+// wrong notes what must not be. It may be called with w.mu held.
+func (w *world) wrong(format string, args ...any) {
+	w.t.Helper()
+	w.t.Errorf("seed %d: "+format, append([]any{w.seed}, args...)...)
+}
+
+// live is the life of one more server, beside those that live already.
+func (w *world) live() {
+	w.wire.trouble.Store(oneOf[int64](w, 0, 30, 150))
+	if w.chance(0.5) {
+		w.spoilService()
+	}
+	s := w.start()
+	if w.chance(0.95) {
+		s.hello()
+	}
+	end := time.Now().Add(w.span(20*time.Millisecond, 2500*time.Millisecond))
+	for {
+		w.act()
+		pause := w.span(time.Millisecond, 250*time.Millisecond)
+		if time.Now().Add(pause).After(end) {
+			time.Sleep(time.Until(end))
+			break
+		}
+		time.Sleep(pause)
+	}
+	w.die()
+	w.readLog()
+}
+
+func (w *world) start() *server {
+	w.lives++
+	s := w.serve(fmt.Sprintf("life %d", w.lives), w.heard)
+	w.running = append(w.running, s)
+	w.all = append(w.all, s)
+	return s
+}
+
+// act is one thing that a client does, or that happens to it.
+func (w *world) act() {
+	s := w.running[w.random.IntN(len(w.running))]
+	open := w.openWishes()
+	switch n := w.random.IntN(100); {
+	case n < 40 && len(open) < mostOpen:
+		for range 1 + w.random.IntN(3) {
+			w.want(s, w.newWish(), 1)
+		}
+	case n < 45 && len(open) < mostOpen: // several at once, in addition; with a key all are one
+		w.want(s, w.newWish(), 2+w.random.IntN(3))
+	case n < 65:
+		w.again(open)
+	case n < 72:
+		w.more(s)
+	case n < 78:
+		w.cancelOne(s)
+	case n < 84:
+		w.spoilReads()
+	case n < 94:
+		w.getTask(s, w.anyTask(), w.random.IntN(3))
+	case n < 97:
+		w.getTask(s, "", 0)
+	default:
+		w.pauseOne(s)
+	}
+}
+
+// want orders a wish for the first time, in many calls at once.
+func (w *world) want(s *server, k *wish, many int) {
+	if w.chance(0.5) {
+		w.spoilCreate(k)
+	}
+	wait := w.random.IntN(4)
+	for i := range many {
+		w.generate(s, k, wait, i > 0)
+	}
+}
+
+// openWishes are those that brought no pictures yet, and may.
+func (w *world) openWishes() (open []*wish) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range w.wishes {
+		ended := slices.ContainsFunc(k.tasks, func(id string) bool {
+			state := w.ends[id].state
+			return isFinal(state) && state != "NOT_SUBMITTED" && state != "CANCELED" // nothing was bought: once more
+		})
+		if len(k.given) == 0 && !ended {
+			open = append(open, k)
+		}
+	}
+	return open
+}
+
+// again repeats a call that brought nothing, as a client does after a timeout or a
+// restart: on any server.
+func (w *world) again(open []*wish) {
+	open = slices.DeleteFunc(open, func(k *wish) bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return k.key == "" && k.isWaitedFor()
+	})
+	if len(open) == 0 {
+		return
+	}
+	k := oneOf(w, open...)
+	w.generate(oneOf(w, w.running...), k, w.random.IntN(3), false)
+}
+
+// more buys a wish once more, on purpose, after its pictures were delivered.
+func (w *world) more(s *server) {
+	w.mu.Lock()
+	var given []*wish
+	for _, k := range w.wishes {
+		if len(k.given) > 0 && !k.isWaitedFor() {
+			given = append(given, k)
+		}
+	}
+	w.mu.Unlock()
+	if len(given) > 0 {
+		w.generate(s, oneOf(w, given...), w.random.IntN(3), false)
+	}
+}
+
+// cancelOne takes a call back that is under way, and now and then repeats it at once.
+func (w *world) cancelOne(s *server) {
+	w.mu.Lock()
+	var under []*call
+	for _, c := range w.pending[s] {
+		if c.canceled.IsZero() {
+			under = append(under, c)
+		}
+	}
+	if len(under) == 0 {
+		w.mu.Unlock()
+		return
+	}
+	c := oneOf(w, under...)
+	c.canceled = time.Now()
+	repeat := c.wish != nil && !c.wish.isWaitedFor() && w.chance(0.5)
+	w.mu.Unlock()
+	s.cancel(c.id)
+	if repeat {
+		w.generate(s, c.wish, w.random.IntN(3), false)
+	}
+}
+
+// anyTask is a task that the client knows of, by our id or the service's.
+func (w *world) anyTask() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.chance(0.1) && len(w.creates) > 0 {
+		if id := oneOf(w, w.creates...).TaskID; id != "" {
+			return id
+		}
+	}
+	ids := slices.Sorted(maps.Keys(w.owners))
+	if len(ids) == 0 {
+		return ""
+	}
+	return ids[max(0, len(ids)-1-w.random.IntN(20))]
+}
+
+// pauseOne stops a server for a while, as a laptop's lid or a debugger does.
+func (w *world) pauseOne(s *server) {
+	if stop == nil || s.cmd.Process.Signal(stop) != nil {
+		return
+	}
+	w.verdict.stops++
+	most := 3 * time.Second
+	if w.chance(0.1) {
+		most = 15 * time.Second // its lease runs out, and others take its work
+	}
+	time.AfterFunc(w.span(50*time.Millisecond, most), func() { _ = s.cmd.Process.Signal(cont) })
+}
+
+// die ends one server, or all.
+func (w *world) die() {
+	for len(w.running) > 0 {
+		i := w.random.IntN(len(w.running))
+		s := w.running[i]
+		w.running = slices.Delete(w.running, i, i+1)
+		switch n := w.random.IntN(100); {
+		case n < 65:
+			w.verdict.kills++
+			s.kill()
+		case n < 80 && term != nil:
+			w.verdict.terms++
+			s.leave(term)
+			s.gone()
+		case n < 90:
+			w.verdict.closes++
+			s.leave(nil)
+			s.gone()
+		default: // the next one starts while this one still ends
+			w.verdict.closes++
+			s.leave(nil)
+		}
+		if len(w.running) == 1 && w.chance(0.5) {
+			return // the next life has company
+		}
+	}
+}
+
+// readLog takes over what the service noted of orders; its log forgets.
+func (w *world) readLog() {
+	entries := w.service.log(w.seen)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range entries {
+		w.seen = e.Seq
+		if e.Accepted {
+			w.creates = append(w.creates, e)
+		}
+	}
+}
+
+// calm ends all trouble and gives one server the time to bring everything to its
+// end.
+func (w *world) calm() {
+	for _, s := range w.running {
+		s.kill()
+		w.verdict.kills++
+	}
+	w.running = nil
+	for _, s := range w.all {
+		if s.isLeaving() {
+			s.gone()
+		}
+	}
+	w.goodLuck()
+	s := w.start()
+	s.hello()
+	deadline := time.Now().Add(3 * time.Minute)
+	for {
+		open := w.journal("open = 1")
+		if len(open) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			for _, row := range open {
+				w.wrong("task %s of %s has no end: %s %s", row.id, row.marker, row.state, row.reason)
+			}
+			break
+		}
+		for _, row := range open { // who asks is told sooner
+			w.getTask(s, row.id, 0)
+		}
+		time.Sleep(time.Second)
+	}
+	w.readLog()
+}
+
+// keepLogs writes down what everybody said, where -artifacts says.
+func (w *world) keepLogs() {
+	dir := w.t.ArtifactDir()
+	for _, s := range w.all {
+		_ = os.WriteFile(filepath.Join(dir, s.name+".log"), []byte(s.stderr.String()), 0o600)
+	}
+	_ = os.WriteFile(filepath.Join(dir, "service.json"), mustJSON(w.service.log(0)), 0o600)
+	for _, name := range []string{"journal.db", "journal.db-wal"} {
+		if b, err := os.ReadFile(filepath.Join(w.state, name)); err == nil {
+			_ = os.WriteFile(filepath.Join(dir, name), b, 0o600)
+		}
+	}
+	w.t.Logf("what everybody said (kept with -artifacts): %s", dir)
+}
