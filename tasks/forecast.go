@@ -23,12 +23,14 @@ const (
 	octaves       = 18    // up to nine hours
 	forecastBins  = octaves * binsPerOctave
 
-	priorWorth  = 3    // tasks
-	priorSpread = 0.4  // of the logarithm
-	forgetting  = 0.98 // per task
+	priorWorth  = 3     // tasks
+	priorSpread = 0.4   // of the logarithm
+	doubtShare  = 0.2   // of the prior, for a service that is not as expected
+	doubtSpread = 1.0   // of the logarithm
+	forgetting  = 0.985 // per task
 
-	kernelSpread = 3.0 // bins
-	kernelReach  = 9   // bins
+	kernelSpread = 2.0 // bins
+	kernelReach  = 6   // bins
 
 	minLookGap = 250 * time.Millisecond
 	maxLookGap = 20 * time.Second
@@ -39,8 +41,8 @@ func newForecast(typical time.Duration) *forecast {
 	f := new(forecast)
 	middle := math.Log(max(typical.Seconds(), shortestTask))
 	for i := range f.mass {
-		z := (math.Log(binTime(i)) - middle) / priorSpread
-		f.mass[i] = math.Exp(-z * z / 2)
+		off := math.Log(binTime(i)) - middle
+		f.mass[i] = (1-doubtShare)*bell(off, priorSpread) + doubtShare*bell(off, doubtSpread)
 		f.total += f.mass[i]
 	}
 	for i := range f.mass {
@@ -50,6 +52,9 @@ func newForecast(typical time.Duration) *forecast {
 	f.total = priorWorth
 	return f
 }
+
+// bell is the normal distribution, but for a constant.
+func bell(off, spread float64) float64 { return math.Exp(-off*off/(2*spread*spread)) / spread }
 
 // binTime is the duration that stands for a bin, in seconds.
 func binTime(i int) float64 {
@@ -80,7 +85,7 @@ func (f *forecast) learn(took time.Duration) {
 var kernel = func() (k [kernelReach + 1]float64) {
 	sum := 0.0
 	for d := range k {
-		k[d] = math.Exp(-float64(d*d) / (2 * kernelSpread * kernelSpread))
+		k[d] = bell(float64(d), kernelSpread)
 		sum += k[d]
 		if d > 0 {
 			sum += k[d]

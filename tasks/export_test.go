@@ -1,0 +1,18 @@
+package tasks
+
+import "time"
+
+// Forecast is the production forecast, for figures and tests.
+type Forecast struct{ f *forecast }
+
+// NewForecast starts from a typical duration.
+func NewForecast(typical time.Duration) Forecast { return Forecast{newForecast(typical)} }
+
+// Learn adds a task.
+func (f Forecast) Learn(took time.Duration) { f.f.learn(took) }
+
+// Next is how long after a look at that age the next is due.
+func (f Forecast) Next(age time.Duration) time.Duration { return f.f.next(age, f.f.price()) }
+
+// Price is what a query costs.
+func (f Forecast) Price() time.Duration { return f.f.price() }
