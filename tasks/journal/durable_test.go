@@ -137,7 +137,7 @@ func TestWALStaysSmall(t *testing.T) {
 	order(t, j, "a")
 	stop := make(chan struct{})
 	var all sync.WaitGroup
-	for range 4 {
+	for range 3 {
 		all.Go(func() {
 			for {
 				select {
@@ -152,13 +152,13 @@ func TestWALStaysSmall(t *testing.T) {
 			}
 		})
 	}
-	for i := range 300 {
-		order(t, j, fmt.Sprint("t", i), func(in *journal.Intent) { in.Task.Request = make([]byte, 100000) })
+	for i := range 60 {
+		order(t, j, fmt.Sprint("t", i), func(in *journal.Intent) { in.Task.Request = make([]byte, 400000) })
 	}
 	close(stop)
 	all.Wait()
 	if got := walSize(t, path); got > 20<<20 {
-		t.Errorf("the WAL has %d MB after 30 MB of orders", got>>20)
+		t.Errorf("the WAL has %d MB after 24 MB of orders", got>>20)
 	}
 }
 

@@ -173,7 +173,6 @@ func TestNoStatementReadsAllTasks(t *testing.T) {
 				t.Errorf("%s\n  sorts all tasks of an owner", statement)
 			}
 		}
-		t.Logf("%.90q\n  %s", statement, strings.Join(plan, "\n  "))
 	}
 	if explained < 25 {
 		t.Errorf("only %d statements were seen", explained)

@@ -319,7 +319,7 @@ func TestWhatCannotBeOpened(t *testing.T) {
 
 // Eight processes start at once on a folder without a journal, over and over.
 func TestManyProcessesCreateTheJournal(t *testing.T) {
-	for range 3 {
+	for range 2 {
 		path := newFile(t)
 		results := make(chan string)
 		for i := range 8 {

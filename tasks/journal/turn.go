@@ -23,22 +23,28 @@ type Pass struct {
 	Wait time.Duration // when only the pace is in the way: how long; else 0
 }
 
-// inLine orders the queued tasks of a model (?1, ?2) at a time (?3): sessions
-// take turns. Each session's next task stands where the session's last turn or
-// the task's arrival put it, whichever came later, so a newcomer waits at most
-// one turn of the others, and nobody is overtaken by newcomers for ever. Tasks
-// that must not go yet and those of a process that is gone are not in line.
-// ?4 is farAhead.
+// inLine are the queued tasks of a model (?1, ?2) that may go at a time (?3).
+// Those that must not go yet and those of a process that is gone are not in line.
+// ?4 is farAhead. Sessions take turns: a task stands where its session's last
+// turn or its own arrival put it, whichever came later (since). So a newcomer
+// waits at most one turn of each other session, and nobody is overtaken by
+// newcomers for ever.
 const inLine = `
-WITH line AS (
-  SELECT task.id, task.holder, task.session, task.rowid AS arrival, COALESCE(last, 0) AS last, MAX(arrived, COALESCE(last, 0)) AS since,
-    ROW_NUMBER() OVER (PARTITION BY task.session ORDER BY task.rowid) AS round
-  FROM task INDEXED BY task_open LEFT JOIN turn USING (upstream, model, session)
-  WHERE open = 1 AND upstream = ?1 AND model = ?2 AND state = 'QUEUED'
-    AND (not_before <= ?3 OR not_before > ?3 + ?4) AND lease_until > ?3 AND lease_until <= ?3 + ?4
-), ordered AS (
-  SELECT id, holder, ROW_NUMBER() OVER (ORDER BY round, since, last, arrival) AS place FROM line
-)`
+(SELECT task.id, task.holder, task.session, task.rowid AS arrival, COALESCE(last, 0) AS last, MAX(arrived, COALESCE(last, 0)) AS since
+FROM task INDEXED BY task_open LEFT JOIN turn USING (upstream, model, session)
+WHERE open = 1 AND upstream = ?1 AND model = ?2 AND state = 'QUEUED'
+	AND (not_before <= ?3 OR not_before > ?3 + ?4) AND lease_until > ?3 AND lease_until <= ?3 + ?4)`
+
+// head is who goes next: always the first one of its session to have arrived.
+const head = "SELECT id, holder FROM " + inLine + " ORDER BY since, last, arrival LIMIT 1"
+
+// place is what will have become of the order when a task's turn comes: all
+// sessions' first tasks go before the second ones.
+const place = `
+SELECT place FROM
+	(SELECT id, ROW_NUMBER() OVER (ORDER BY round, since, last, arrival) AS place FROM
+		(SELECT *, ROW_NUMBER() OVER (PARTITION BY session ORDER BY arrival) AS round FROM ` + inLine + `))
+WHERE id = ?5`
 
 // Submit lets the first task in line through the gate, if it is the asking
 // process's and nothing is in the way: the running limit, the pace, a submission
@@ -55,8 +61,7 @@ func (j *Journal) Submit(ctx context.Context, g Gate) (pass Pass, err error) {
 			return errors.Join(err, errNothing)
 		}
 		var id, holder string
-		err = tx.QueryRowContext(ctx, inLine+" SELECT id, holder FROM ordered WHERE place = 1",
-			g.Upstream, g.Model, ms(g.Now), farAhead.Milliseconds()).Scan(&id, &holder)
+		err = tx.QueryRowContext(ctx, head, g.Upstream, g.Model, ms(g.Now), farAhead.Milliseconds()).Scan(&id, &holder)
 		if errors.Is(err, sql.ErrNoRows) || (err == nil && holder != g.Holder) {
 			return errNothing
 		}
@@ -152,14 +157,13 @@ func (j *Journal) SlowDown(ctx context.Context, upstream, model string, until ti
 }
 
 // Place is the task's place in line, from 1, or 0 when it is not in line.
-func (j *Journal) Place(ctx context.Context, upstream, model, id string, now time.Time) (place int, err error) {
+func (j *Journal) Place(ctx context.Context, upstream, model, id string, now time.Time) (n int, err error) {
 	err = j.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, inLine+" SELECT place FROM ordered WHERE id = ?5",
-			upstream, model, ms(now), farAhead.Milliseconds(), id).Scan(&place)
+		err := tx.QueryRowContext(ctx, place, upstream, model, ms(now), farAhead.Milliseconds(), id).Scan(&n)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
 		return err
 	})
-	return place, err
+	return n, err
 }

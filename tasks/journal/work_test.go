@@ -253,9 +253,9 @@ func TestContext(t *testing.T) {
 func TestCancelledWrites(t *testing.T) {
 	path := newFile(t)
 	j := open(t, path)
-	for i := range 150 {
+	for i := range 60 {
 		ctx, cancel := context.WithCancel(t.Context())
-		timer := time.AfterFunc(time.Duration(i*20)*time.Microsecond, cancel)
+		timer := time.AfterFunc(time.Duration(i*50)*time.Microsecond, cancel)
 		id := fmt.Sprint("t", i)
 		_, _, err := j.Order(ctx, intent(id))
 		_, taskErr := j.Task(t.Context(), id)
