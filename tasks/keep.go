@@ -14,18 +14,19 @@ import (
 // maxFetches bounds the downloads of one process.
 const maxFetches = 4
 
-// Why a picture is not on disk, in the column that tells whether to try again.
+// Why a picture is not on disk. All but the last are tried again until the link
+// dies: what a host answers once may be a passing trouble on the way.
 const (
-	codeRetry       = "FetchFailed" // will be tried again
-	codeLinkExpired = "LinkExpired"
+	codeRetry       = "FetchFailed" // worth waiting for
 	codeNotAllowed  = "LinkNotAllowed"
 	codeNotPicture  = "NotAPicture"
 	codeTooBig      = "TooBig"
+	codeLinkExpired = "LinkExpired"
 )
 
 // due reports whether a picture is still to be fetched.
 func due(p journal.Picture) bool {
-	return p.SHA256 == "" && p.Link != "" && (p.Code == "" || p.Code == codeRetry)
+	return p.SHA256 == "" && p.Link != "" && p.Code != codeLinkExpired
 }
 
 // keep fetches the pictures of a task that succeeded. What fails for now is tried
@@ -65,7 +66,7 @@ func (s *Service) fetch(ctx context.Context, row journal.Task, p *journal.Pictur
 	}
 	defer func() { <-s.fetches }()
 	kept, err := s.cfg.Store.Fetch(ctx, p.Link)
-	if errors.Is(err, store.ErrLinkExpired) && row.UpstreamID != "" {
+	if err != nil && whyNot(err, p.LinkExpires) != codeRetry || errors.Is(err, store.ErrLinkExpired) {
 		kept, err = s.fetchFreshLink(ctx, row, p, err)
 	}
 	if errors.Is(err, store.ErrNoSpace) && s.makeRoom(ctx, bytesPerPicture) == nil {
@@ -73,6 +74,9 @@ func (s *Service) fetch(ctx context.Context, row journal.Task, p *journal.Pictur
 	}
 	if err != nil {
 		p.Code, p.Reason = whyNot(err, p.LinkExpires), err.Error()
+		if due(*p) {
+			p.Reason += " (it is tried again until the link expires)"
+		}
 		return
 	}
 	p.SHA256, p.MIME, p.Width, p.Height, p.Bytes = kept.SHA256, kept.MIME, kept.Width, kept.Height, kept.Bytes
@@ -82,9 +86,12 @@ func (s *Service) fetch(ctx context.Context, row journal.Task, p *journal.Pictur
 
 // fetchFreshLink asks the service once for a new link in place of a dead one.
 func (s *Service) fetchFreshLink(ctx context.Context, row journal.Task, p *journal.Picture, cause error) (store.Picture, error) {
+	if row.UpstreamID == "" {
+		return store.Picture{}, cause
+	}
 	result, err := s.ask(ctx, row.UpstreamID)
 	if err != nil {
-		return store.Picture{}, errors.Join(cause, err)
+		return store.Picture{}, cause // the next try asks again
 	}
 	if p.N > len(result.Images) || result.Images[p.N-1].URL == "" || result.Images[p.N-1].URL.Reveal() == p.Link {
 		return store.Picture{}, cause
@@ -96,15 +103,15 @@ func (s *Service) fetchFreshLink(ctx context.Context, row journal.Task, p *journ
 // whyNot classifies a failed download. A link is tried until its time is over,
 // also when the host says before that it is.
 func whyNot(err error, expires time.Time) string {
+	if time.Now().After(expires) {
+		return codeLinkExpired
+	}
 	for sentinel, code := range map[error]string{
 		store.ErrNotAllowed: codeNotAllowed, store.ErrNotPicture: codeNotPicture, store.ErrTooBig: codeTooBig,
 	} {
 		if errors.Is(err, sentinel) {
 			return code
 		}
-	}
-	if time.Now().After(expires) {
-		return codeLinkExpired
 	}
 	return codeRetry
 }

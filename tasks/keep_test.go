@@ -28,6 +28,9 @@ func TestBadLuckWithPictures(t *testing.T) {
 			w.inject(simulator.Fault{Op: "image", Kind: "status", Status: 403, N: 1})
 		}, true},
 		{"wrong length", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "wrong_length", N: 2}) }, true},
+		{"HTML once", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "html"}) }, true},
+		{"a redirect once", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "redirect"}) }, true},
+		{"a private link once", func(w *world) { w.inject(simulator.Fault{Op: "task", Kind: "private_link", N: 2}) }, true},
 		{"gzip bomb", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "gzip_bomb", N: 1000}) }, false},
 		{"HTML", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "html", N: 1000}) }, false},
 		{"SVG", func(w *world) { w.inject(simulator.Fault{Op: "image", Kind: "wrong_type", N: 1000}) }, false},
