@@ -3,6 +3,7 @@ module wan-image-mcp
 go 1.26.0
 
 require (
+	github.com/BurntSushi/toml v1.6.0
 	code.dny.dev/ssrf v0.3.0
 	github.com/gofrs/flock v0.13.1
 	github.com/google/go-cmp v0.7.0
@@ -23,7 +24,6 @@ require (
 )
 
 require (
-	github.com/BurntSushi/toml v1.6.0 // indirect
 	github.com/bahlo/generic-list-go v0.2.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/buger/jsonparser v1.1.2 // indirect
