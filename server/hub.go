@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -50,6 +51,9 @@ func (h *hub) attach(hooks *mcpserver.Hooks) {
 		h.forget(session.SessionID())
 	})
 	hooks.AddBeforeSubscriptionsListen(h.listen)
+	hooks.AddAfterSubscriptionsListen(func(ctx context.Context, _ any, _ *mcp.SubscriptionsListenRequest, _ *mcp.SubscriptionsListenResult) {
+		letGo(ctx)
+	})
 }
 
 // refuseUnknown fails a subscription to something of ours that is not there, or
@@ -147,6 +151,22 @@ func (h *hub) listen(ctx context.Context, id any, req *mcp.SubscriptionsListenRe
 	}
 	h.mu.Unlock()
 	context.AfterFunc(ctx, func() { h.forget(w) })
+}
+
+// ackHead is how far the answer to subscriptions/listen stays behind the
+// acknowledgement.
+const ackHead = 20 * time.Millisecond
+
+// letGo lets the acknowledgement of a stream that was granted nothing go out: its
+// answer comes at once, and over HTTP mcp-go drops a notification that an answer
+// overtakes. A stream that was granted something has ended with its context.
+func letGo(ctx context.Context) {
+	wait := time.NewTimer(ackHead)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wait.C:
+	}
 }
 
 // changed tells the task's owner, wherever he listens. It does not block.

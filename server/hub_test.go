@@ -139,3 +139,21 @@ func TestSubscribeUnknown(t *testing.T) {
 		}
 	}
 }
+
+// A stream that is granted nothing ends at once, and says before it does so that
+// nothing was granted. mcp-go drops that word in half of the cases.
+func TestListenToNothing(t *testing.T) {
+	s := serve(t, newWorld(t), server.Config{})
+	heading := headers{"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "subscriptions/listen"}
+	for range 20 {
+		res := s.do("POST", "/mcp", listen("5", "wan://tasks/abcdefghijklmnopqrstuvwxyz"), heading, jsonBody)
+		stream := bufio.NewReader(res.Body)
+		if m := event(t, stream); m.Method != "notifications/subscriptions/acknowledged" {
+			t.Fatalf("the stream begins with %+v", m)
+		}
+		if m := event(t, stream); string(m.ID) != "5" {
+			t.Fatalf("the stream goes on with %+v", m)
+		}
+		res.Body.Close()
+	}
+}
