@@ -153,8 +153,11 @@ func (p *process) tool(name string, arguments map[string]any) string {
 // end waits for the process and returns its exit code.
 func (p *process) end(within time.Duration) int {
 	p.t.Helper()
-	ended := make(chan error, 1)
-	go func() { ended <- p.cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = p.cmd.Wait() // the exit code tells
+	}()
 	select {
 	case <-ended:
 		return p.cmd.ProcessState.ExitCode()

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,9 +54,7 @@ func TestUsage(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			u := newUser(t)
-			for name, value := range test.env {
-				u.env[name] = value
-			}
+			maps.Copy(u.env, test.env)
 			got := u.run(t, test.args...)
 			wantCode := 2
 			if test.name == "bad base" {
@@ -83,8 +82,13 @@ func TestUsage(t *testing.T) {
 func TestKeyIsNoFlag(t *testing.T) {
 	const key = "sk-canary0123456789abcdef"
 	for _, args := range [][]string{
-		{"--api-key", key}, {"--api-key=" + key}, {"serve", "--api-key", key}, {"generate", "--key=" + key, "x"},
-		{"generate", "--dashscope-api-key", key, "x"}, {"--token=" + key}, {"--secret", key},
+		{"--api-key", key},
+		{"--api-key=" + key},
+		{"serve", "--api-key", key},
+		{"generate", "--key=" + key, "x"},
+		{"generate", "--dashscope-api-key", key, "x"},
+		{"--token=" + key},
+		{"--secret", key},
 	} {
 		got := newUser(t).run(t, args...)
 		if got.code != 2 || !strings.Contains(got.stderr, "DASHSCOPE_API_KEY") {
@@ -95,8 +99,15 @@ func TestKeyIsNoFlag(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{key}, {"serve", key}, {"generate", "-k" + key, "x"}, {"generate", "-k=" + key, "x"}, {"serve", "--listen", key}, {"generate", "--=" + key},
-		{"models", "--models", key}, {"models", "--default-model", key}, {"generate", "--allow-image-host", key, "x"},
+		{key},
+		{"serve", key},
+		{"generate", "-k" + key, "x"},
+		{"generate", "-k=" + key, "x"},
+		{"serve", "--listen", key},
+		{"generate", "--=" + key},
+		{"models", "--models", key},
+		{"models", "--default-model", key},
+		{"generate", "--allow-image-host", key, "x"},
 	} {
 		got := newUser(t).run(t, args...)
 		if got.code != 2 {

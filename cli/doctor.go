@@ -72,7 +72,7 @@ func (p *program) examine(ctx context.Context, s *settings) []finding {
 		return append(all, failure("key", err))
 	}
 	all = append(all, examineKey(a)...)
-	all = append(all, examineProxy(a))
+	all = append(all, examineProxy(ctx, a))
 	if a.key == "" {
 		return all
 	}
@@ -104,8 +104,8 @@ func examineKey(a account) []finding {
 	return all
 }
 
-func examineProxy(a account) finding {
-	request, err := http.NewRequest(http.MethodGet, a.base, http.NoBody)
+func examineProxy(ctx context.Context, a account) finding {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base, http.NoBody)
 	if err != nil {
 		return failure("proxy", err)
 	}
@@ -133,11 +133,15 @@ func examineService(ctx context.Context, s *settings, a account) []finding {
 	answer := finding{"ok", "service", fmt.Sprintf("%s takes the key; it answered in %s", where, took), ""}
 	switch {
 	case errors.Is(err, dashscope.ErrUnauthorized):
-		answer = finding{"fail", "service", where + " does not take the key: " + err.Error(),
-			"a key works in one region only: try --region " + strings.ReplaceAll(regionWords(), "|", ", ") + ", or make a key for this one"}
+		answer = finding{
+			"fail", "service", where + " does not take the key: " + err.Error(),
+			"a key works in one region only: try --region " + strings.ReplaceAll(regionWords(), "|", ", ") + ", or make a key for this one",
+		}
 	case err != nil:
-		answer = finding{"fail", "service", where + " did not answer as it should: " + err.Error(),
-			"check the network, HTTPS_PROXY and " + envBase}
+		answer = finding{
+			"fail", "service", where + " did not answer as it should: " + err.Error(),
+			"check the network, HTTPS_PROXY and " + envBase,
+		}
 	}
 	if off, ok := clock.off(); ok {
 		return []finding{answer, examineClock(off)}
@@ -153,8 +157,10 @@ func examineClock(off time.Duration) finding {
 	if off.Abs() <= clockTolerance {
 		return finding{"ok", "clock", "agrees with the service's", ""}
 	}
-	return finding{"warn", "clock", fmt.Sprintf("differs from the service's by %s", off.Round(time.Second)),
-		"let the system set its clock by the network; times of expiry are wrong until then"}
+	return finding{
+		"warn", "clock", fmt.Sprintf("differs from the service's by %s", off.Round(time.Second)),
+		"let the system set its clock by the network; times of expiry are wrong until then",
+	}
 }
 
 // clockTransport reads the clock of whoever answers.
@@ -216,8 +222,10 @@ func examinePictures(dir string, most int64) finding {
 	text := fmt.Sprintf("pictures take %.1f of %.1f MB", float64(used)/1e6, float64(most)/1e6)
 	switch err := folder.Room(largePicture); {
 	case errors.Is(err, store.ErrNoSpace):
-		return finding{"warn", "disk", text + ": " + err.Error(),
-			"free space, or raise --max-store-bytes; pictures that were delivered make room by themselves"}
+		return finding{
+			"warn", "disk", text + ": " + err.Error(),
+			"free space, or raise --max-store-bytes; pictures that were delivered make room by themselves",
+		}
 	case err != nil:
 		return failure("disk", err)
 	}

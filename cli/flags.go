@@ -40,8 +40,7 @@ func fromEnvironment(flags *pflag.FlagSet, getenv func(string) string) error {
 // flagError words what pflag finds wrong without repeating a secret.
 func flagError(cmd *cobra.Command, err error) error {
 	help := fmt.Sprintf("%s --help tells the flags", cmd.CommandPath())
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		name := unknown.GetSpecifiedName()
 		if shorts := unknown.GetSpecifiedShortnames(); shorts != "" {
 			// What follows the letter may be a value, so only the letter is told.
@@ -53,8 +52,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 		return withHint(usagef("there is no flag --%s", name), "%s", help)
 	}
-	var bad *pflag.InvalidValueError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return withHint(usagef("--%s: %s", bad.GetFlag().Name, badValue(err)), "%s", help)
 	}
 	return withHint(&usageError{err: err}, "%s", help)

@@ -322,7 +322,7 @@ func TestLog(t *testing.T) {
 		t.Errorf("--log-level debug says %s", got.stderr)
 	}
 	got := u.mustRun(t, append(base, "--log-level", "debug", "--log-format", "json", "z")...)
-	for _, line := range strings.Split(strings.TrimSpace(got.stderr), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(got.stderr), "\n") {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("--log-format json says %s", line)
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,7 +120,7 @@ func TestServeOutputDir(t *testing.T) {
 			}
 			args := fast
 			for _, arg := range test.args {
-				args = append(args[:len(args):len(args)], strings.Replace(arg, "HOME", u.home, 1))
+				args = append(slices.Clip(args), strings.Replace(arg, "HOME", u.home, 1))
 			}
 			answer := u.speak(t, args, draw)[2]
 			if test.want == "" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"wan-image-mcp/dashscope"
@@ -166,8 +167,8 @@ func (w *work) close() error {
 
 func (w *work) closeAll() error {
 	var errs []error
-	for i := len(w.closer) - 1; i >= 0; i-- {
-		errs = append(errs, w.closer[i]())
+	for _, closeOne := range slices.Backward(w.closer) {
+		errs = append(errs, closeOne())
 	}
 	return errors.Join(errs...)
 }
