@@ -228,12 +228,34 @@ func (w *world) wishOf(prompt string) *wish {
 	return w.byMarker[marker]
 }
 
-// isWaitedFor reports whether the client waits on a call for the wish. It waits no
-// more on a server that died, or whose input it has closed.
-func (k *wish) isWaitedFor() bool {
-	return slices.ContainsFunc(k.calls, func(c *call) bool {
-		return c.answered.IsZero() && c.canceled.IsZero() && c.server.isAlive() && !c.server.isClosed()
-	})
+// isWaitedFor reports whether the client waits on a call for the wish, or on
+// get_task for one of its tasks. It waits no more on a server that died, or whose
+// input it has closed.
+func (w *world) isWaitedFor(k *wish) bool {
+	for s, calls := range w.pending {
+		if !s.isAlive() || s.isClosed() {
+			continue
+		}
+		if slices.ContainsFunc(calls, func(c *call) bool {
+			return c.canceled.IsZero() && (c.wish == k || c.task != "" && w.subject(c.task) == k)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// subject is the wish that a task is for, by our id or the service's.
+func (w *world) subject(task string) *wish {
+	if k := w.owners[task]; k != nil {
+		return k
+	}
+	for _, create := range w.creates {
+		if create.TaskID == task {
+			return w.wishOf(create.Prompt)
+		}
+	}
+	return nil
 }
 
 // owed is how many sets of pictures the client may have to pay for: one, one more

@@ -30,35 +30,35 @@ type row struct {
 	n, counted                            int
 }
 
-func (w *world) journal(where string) (rows []row) {
-	w.t.Helper()
-	path := (&url.URL{Path: filepath.ToSlash(filepath.Join(w.state, "journal.db"))}).EscapedPath()
+func (m *machine) journal(where string) (rows []row) {
+	m.t.Helper()
+	path := (&url.URL{Path: filepath.ToSlash(filepath.Join(m.state, "journal.db"))}).EscapedPath()
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(10000)")
 	if err != nil {
-		w.t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	defer db.Close()
 	got, err := db.QueryContext(context.Background(), `SELECT id, request, state, COALESCE(upstream_id, ''), reason, n, counted
 		FROM task WHERE is_foreign = 0 AND `+where)
 	if err != nil {
-		w.t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	defer got.Close()
 	for got.Next() {
 		var r row
 		var request []byte
 		if err := got.Scan(&r.id, &request, &r.state, &r.upstreamID, &r.reason, &r.n, &r.counted); err != nil {
-			w.t.Fatal(err)
+			m.t.Fatal(err)
 		}
 		var asked struct{ Prompt string }
 		if err := json.Unmarshal(request, &asked); err != nil {
-			w.t.Fatal(err)
+			m.t.Fatal(err)
 		}
 		r.marker, _, _ = strings.Cut(asked.Prompt, " ")
 		rows = append(rows, r)
 	}
 	if got.Err() != nil {
-		w.t.Fatal(got.Err())
+		m.t.Fatal(got.Err())
 	}
 	return rows
 }
@@ -137,42 +137,39 @@ func (w *world) judgeCreate(s *server, create simulator.Entry, told task, byUpst
 		if i.ResourceURI == "" {
 			continue
 		}
+		if kept < len(paths) {
+			w.judgePicture(s, marker, i, paths[kept])
+		}
 		kept++
-		w.judgePicture(s, marker, i, paths)
 	}
 	if kept != len(paths) {
 		w.lose("%s: task %s keeps %d pictures of %d\n%s", marker, r.id, kept, len(paths), a.text)
 	}
 }
 
-// judgePicture holds a picture against what the service has under its links.
-func (w *world) judgePicture(s *server, marker string, i image, paths []string) {
+// judgePicture holds a picture against what the service has under its link.
+func (w *world) judgePicture(s *server, marker string, i image, path string) {
 	mime, blob, err := s.resource(i.ResourceURI)
 	if err != nil {
 		w.lose("%s: %v", marker, err)
 		return
 	}
-	picture, err := png.Decode(bytes.NewReader(blob))
-	if err != nil || mime != "image/png" {
-		w.lose("%s: %s is no picture: %s, %v", marker, i.ResourceURI, mime, err)
+	var original []byte
+	w.service.ask(http.MethodGet, path, nil, &original)
+	if !bytes.Equal(original, blob) {
+		w.lose("%s: %s is not what the service drew for it", marker, i.ResourceURI)
 		return
 	}
-	if b := picture.Bounds(); b.Dx() != i.Width || b.Dy() != i.Height || len(blob) != i.Bytes {
-		w.wrong("%s: %s is %d by %d and %d bytes, and was told as %+v", marker, i.ResourceURI, b.Dx(), b.Dy(), len(blob), i)
+	picture, err := png.DecodeConfig(bytes.NewReader(blob))
+	if err != nil || mime != "image/png" || picture.Width != i.Width || picture.Height != i.Height || len(blob) != i.Bytes {
+		w.wrong("%s: %s is %s, %d by %d and %d bytes, and was told as %+v: %v",
+			marker, i.ResourceURI, mime, picture.Width, picture.Height, len(blob), i, err)
 	}
 	sum := sha256.Sum256(blob)
 	if _, err := os.Stat(filepath.Join(w.state, "pictures", hex.EncodeToString(sum[:])+".png")); err != nil {
 		w.wrong("%s: %s is not under its hash: %v", marker, i.ResourceURI, err)
 	}
 	w.verdict.pictures++
-	for _, path := range paths {
-		var original []byte
-		w.service.ask(http.MethodGet, path, nil, &original)
-		if bytes.Equal(original, blob) {
-			return
-		}
-	}
-	w.lose("%s: %s is another picture than the service drew for it", marker, i.ResourceURI)
 }
 
 var saysNothingPaid = regexp.MustCompile(`(?i)nothing (was|is) (bought|billed|paid|made|made or billed)`)

@@ -25,10 +25,10 @@ func oneOf[T any](w *world, all ...T) T { return all[w.random.IntN(len(all))] }
 func (w *world) newWish() *wish {
 	k := &wish{marker: fmt.Sprintf("m%dx%04d", w.seed, len(w.wishes)), given: map[string]time.Time{}}
 	k.args = map[string]any{"prompt": k.marker + " " + oneOf(w, "a lighthouse", "a flower shop", "a fox in the snow") + w.mark()}
-	switch model := oneOf(w, "wan2.6-t2i", "wan2.6-t2i", "wan2.6-t2i", "wan2.5-t2i-preview", "wan2.2-t2i-plus",
-		"wan2.2-t2i-flash", "wan2.1-t2i-plus", "wan2.1-t2i-turbo", "wanx2.0-t2i-turbo"); model {
-	case "wan2.6-t2i", "wan2.5-t2i-preview":
-		k.args["model"] = model
+	switch model := oneOf(w, "wan2.6-t2i", "wan2.6-t2i", "wan2.2-t2i-plus", "wan2.2-t2i-flash",
+		"wan2.1-t2i-plus", "wan2.1-t2i-turbo", "wanx2.0-t2i-turbo"); model {
+	case "wan2.6-t2i":
+		k.args["model"] = model // the messages form, which tells no prompts
 	default:
 		k.args["model"], k.args["size"] = model, "512*512"
 	}

@@ -83,8 +83,9 @@ func TestTorture(t *testing.T) {
 	}
 	lived := time.Since(start)
 	w.calm()
+	calm := time.Since(start) - lived
 	v := w.judge()
-	t.Logf("%s of lives, %s in all\n%s", lived.Round(time.Second), time.Since(start).Round(time.Second), v.table())
+	t.Logf("%.1f s of lives, %.1f s until calm, %.1f s in all\n%s", lived.Seconds(), calm.Seconds(), time.Since(start).Seconds(), v.table())
 	if v.duplicates+v.lost > 0 || t.Failed() {
 		t.Errorf("seed %d: %d paid twice, %d paid and lost", *seed, v.duplicates, v.lost)
 		w.keepLogs()

@@ -151,7 +151,7 @@ func (w *world) again(open []*wish) {
 	open = slices.DeleteFunc(open, func(k *wish) bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return k.key == "" && k.isWaitedFor()
+		return k.key == "" && w.isWaitedFor(k)
 	})
 	if len(open) == 0 {
 		return
@@ -165,7 +165,7 @@ func (w *world) more(s *server) {
 	w.mu.Lock()
 	var given []*wish
 	for _, k := range w.wishes {
-		if len(k.given) > 0 && !k.isWaitedFor() {
+		if len(k.given) > 0 && !w.isWaitedFor(k) {
 			given = append(given, k)
 		}
 	}
@@ -190,7 +190,7 @@ func (w *world) cancelOne(s *server) {
 	}
 	c := oneOf(w, under...)
 	c.canceled = time.Now()
-	repeat := c.wish != nil && !c.wish.isWaitedFor() && w.chance(0.5)
+	repeat := c.wish != nil && !w.isWaitedFor(c.wish) && w.chance(0.5)
 	w.mu.Unlock()
 	s.cancel(c.id)
 	if repeat {
