@@ -18,14 +18,6 @@ import (
 // times that while it is encoded.
 const maxPictureReads = 4
 
-// logger makes nil mean none.
-func logger(log *slog.Logger) *slog.Logger {
-	if log == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return log
-}
-
 // panicked logs a panic and returns what its client may know of it: a number to
 // ask for. Only what the runtime itself says is logged; another value may hold a
 // key or a link.
@@ -79,9 +71,13 @@ func endWaits(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerFunc {
 		if r == nil {
 			return next(ctx, req)
 		}
+		defer context.AfterFunc(ctx, r.leave)()
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		defer context.AfterFunc(r.waited, func() { cancel(context.Cause(r.waited)) })()
+		defer context.AfterFunc(r.waited, func() {
+			r.leave()
+			cancel(context.Cause(r.waited))
+		})()
 		result, err := next(ctx, req)
 		if canceled(ctx) {
 			r.cancel()

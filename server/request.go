@@ -36,6 +36,8 @@ type request struct {
 	written  bool
 	asked    bool // a handler wants to know whether its answer was written
 	after    []func(written bool)
+	left     bool // the client waits no more
+	leaving  []func()
 }
 
 type requestKey struct{}
@@ -76,10 +78,44 @@ func (r *request) settle(written bool) {
 	}
 }
 
+// cancel notes that the client takes the request back, in so many words.
 func (r *request) cancel() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.canceled = true
+	r.mu.Unlock()
+	r.leave()
+}
+
+// leave tells everyone who asked that the client waits no more. It returns when
+// they know: what the client sends next may be the same request again.
+func (r *request) leave() {
+	r.mu.Lock()
+	r.left = true
+	leaving := r.leaving
+	r.leaving = nil
+	r.mu.Unlock()
+	for _, fn := range leaving {
+		fn()
+	}
+}
+
+// onLeave calls fn once if the client of ctx's request cancels it or goes before
+// it was answered.
+func onLeave(ctx context.Context, fn func()) {
+	r := requestOf(ctx)
+	if r == nil {
+		context.AfterFunc(ctx, fn)
+		return
+	}
+	r.mu.Lock()
+	left := r.left
+	if !left {
+		r.leaving = append(r.leaving, fn)
+	}
+	r.mu.Unlock()
+	if left {
+		fn()
+	}
 }
 
 func (r *request) isCanceled() bool {

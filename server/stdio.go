@@ -214,12 +214,16 @@ func (c *stdioConn) handle(ctx context.Context, e envelope, message []byte) (res
 // cancelCall ends the request with this id. An id that is not under way is late.
 func (c *stdioConn) cancelCall(id json.RawMessage) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	var found []*call
 	for call := range c.calls {
 		if bytes.Equal(call.id, id) && call.method != string(mcp.MethodInitialize) {
-			call.request.cancel()
-			call.cancel(errCanceled)
+			found = append(found, call)
 		}
+	}
+	c.mu.Unlock()
+	for _, call := range found {
+		call.request.cancel()
+		call.cancel(errCanceled)
 	}
 }
 
@@ -228,12 +232,19 @@ func (c *stdioConn) drain(cause error, stopWaiting context.CancelCauseFunc) {
 	c.mu.Lock()
 	c.ending = true
 	c.gone = errors.Is(cause, errGone)
+	var left []*call
 	for call := range c.calls {
 		if call.method == string(mcp.MethodSubscriptionsListen) {
 			call.cancel(cause) // it has no other end
 		}
+		if c.gone {
+			left = append(left, call)
+		}
 	}
 	c.mu.Unlock()
+	for _, call := range left {
+		call.request.leave()
+	}
 	done := make(chan struct{})
 	go func() { c.running.Wait(); close(done) }()
 	soft, hard := time.NewTimer(drainSoft), time.NewTimer(drainSoft+drainHard)

@@ -47,6 +47,9 @@ func (s *Service) Generate(ctx context.Context, o Order) (*Ticket, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("the call was taken back before anything was ordered: %w", err)
+	}
 	// From here on the caller's leaving must not undo what is being written.
 	row, found, err := s.cfg.Journal.Order(context.WithoutCancel(ctx), intent)
 	if err != nil {

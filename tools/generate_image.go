@@ -62,6 +62,7 @@ func (h *handlers) generate(ctx context.Context, c call, p generateParams) (*mcp
 	if err != nil {
 		return nil, err
 	}
+	h.OnLeave(ctx, func() { ticket.Done(false) })
 	defer h.AfterWrite(ctx, ticket.Done)
 	t, err := h.wait(ctx, c, ticket, p.WaitSeconds)
 	if err != nil && h.Canceled(ctx) {

@@ -59,6 +59,7 @@ func (h *handlers) get(ctx context.Context, c call, p getParams) (*mcp.CallToolR
 		if err != nil {
 			return nil, err
 		}
+		h.OnLeave(ctx, func() { ticket.Done(false) })
 		defer h.AfterWrite(ctx, ticket.Done)
 		t, _ := h.wait(ctx, c, ticket, p.WaitSeconds)
 		return h.result(ctx, c, caller, t), nil

@@ -47,6 +47,10 @@ type Deps struct {
 	// whole (true) or given up (false). nil means that an answer counts as written
 	// when it is ready and nobody has cancelled the request.
 	AfterWrite func(ctx context.Context, done func(written bool))
+	// OnLeave calls fn once if the client of the request of ctx cancels it or goes
+	// before it was answered, and before anything is heard of that client again;
+	// nil means when ctx ends.
+	OnLeave func(ctx context.Context, fn func())
 	// Canceled reports whether the client itself cancelled the request of ctx,
 	// which a lost connection is not. nil means that it never does.
 	Canceled func(context.Context) bool
@@ -103,6 +107,9 @@ func newHandlers(s *server.MCPServer, d Deps) (*handlers, error) {
 	}
 	if d.AfterWrite == nil {
 		d.AfterWrite = func(ctx context.Context, done func(bool)) { done(ctx.Err() == nil) }
+	}
+	if d.OnLeave == nil {
+		d.OnLeave = func(ctx context.Context, fn func()) { context.AfterFunc(ctx, fn) }
 	}
 	if d.Canceled == nil {
 		d.Canceled = func(context.Context) bool { return false }
