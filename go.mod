@@ -3,8 +3,8 @@ module wan-image-mcp
 go 1.26.0
 
 require (
-	github.com/BurntSushi/toml v1.6.0
 	code.dny.dev/ssrf v0.3.0
+	github.com/BurntSushi/toml v1.6.0
 	github.com/gofrs/flock v0.13.1
 	github.com/google/go-cmp v0.7.0
 	github.com/invopop/jsonschema v0.14.0

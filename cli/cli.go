@@ -38,7 +38,7 @@ type program struct {
 // Run runs one command line and answers with its exit code. It ends when the
 // command has ended or ctx is done.
 func Run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
-	p := &program{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+	p := &program{getenv: filled(getenv), stdin: stdin, stdout: stdout, stderr: stderr}
 	defer func() {
 		if r := recover(); r != nil {
 			// The value may hold anything, a key too: the place says enough.
@@ -59,17 +59,14 @@ func (p *program) report(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	var silent *silentError
-	if errors.As(err, &silent) {
+	if _, ok := errors.AsType[*silentError](err); ok {
 		return exitFailed
 	}
 	fmt.Fprintln(p.stderr, "Error: "+hideKeys(err.Error()))
-	var hint *hintError
-	if errors.As(err, &hint) {
+	if hint, ok := errors.AsType[*hintError](err); ok {
 		fmt.Fprintln(p.stderr, "  "+hideKeys(hint.hint))
 	}
-	var usage *usageError
-	if errors.As(err, &usage) {
+	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
 	}
 	return exitFailed
@@ -125,7 +122,7 @@ func (p *program) root() *cobra.Command {
 	}
 	root.AddCommand(
 		p.serveCommand("serve"), p.generateCommand(), p.modelsCommand(), p.taskCommand(),
-		p.simulateCommand(), p.doctorCommand(), p.versionCommand(),
+		p.simulateCommand(), p.doctorCommand(), p.installCommand(), p.versionCommand(),
 	)
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,21 @@ const envPrefix = "WAN_IMAGE_MCP_"
 
 func envName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// unfilled is what stands for a value in a client's configuration.
+var unfilled = regexp.MustCompile(`^\$(\{[^}]*\}|\w+)$`)
+
+// filled takes variables that hold nothing but the name of another value as not
+// set: clients that find no value hand such words on as they are.
+func filled(getenv func(string) string) func(string) string {
+	return func(name string) string {
+		value := getenv(name)
+		if unfilled.MatchString(value) && (strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, "DASHSCOPE_")) {
+			return ""
+		}
+		return value
+	}
 }
 
 // fromEnvironment fills the flags that the command line left alone.

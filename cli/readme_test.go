@@ -214,6 +214,8 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 		switch c.Name() {
 		case "generate", "cancel":
 			args = append(args, "x")
+		case "install":
+			args = append(args, "cursor")
 		}
 		got := u.run(t, args...)
 		if got.code != 2 || !strings.Contains(got.stderr, cli.EnvName(f.Name)) {

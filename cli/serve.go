@@ -35,8 +35,13 @@ func (o *serving) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.tokenFile, "token-file", "", "`FILE` of who may use http and sse: a name and the SHA-256 of a token on each line; each name sees only its own pictures")
 	f.StringSliceVar(&o.hosts, "allow-host", nil, "`NAME` that http and sse may be asked under besides this computer's own; may be repeated")
 	f.StringSliceVar(&o.origins, "allow-origin", nil, "`URL` of a web page that may use http and sse, such as https://example.com; may be repeated")
+	o.answerFlags(f)
+}
+
+// answerFlags say what a client gets to see of pictures.
+func (o *serving) answerFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.outputDir, "output-dir", "", "`FOLDER` for pictures under readable names, none for none (default wan-image-mcp in the pictures folder, or in the state folder where there is none; over http and sse none)")
-	kind, parse = oneOf(tools.ImagesPreview, tools.ImagesFull, tools.ImagesNone)
+	kind, parse := oneOf(tools.ImagesPreview, tools.ImagesFull, tools.ImagesNone)
 	set(f, &o.results.Images, "result-images", tools.ImagesPreview, kind, "what a tool result shows of a picture: a reduced JPEG, the picture itself where it fits, or nothing", parse)
 	kind, parse = oneOf(tools.Auto, tools.LinksResource, tools.LinksHTTPS, tools.LinksNone)
 	set(f, &o.results.Links, "result-links", tools.Auto, kind, "links in tool results: MCP resources, the service's own links (24 hours), or none; auto goes by the client", parse)
