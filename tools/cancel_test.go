@@ -28,11 +28,11 @@ func (c *caller) leave(w *world, arguments string, after time.Duration) lines {
 	return structured[lines](w.T, c.call(w.T, "get_task", `{}`))
 }
 
-// busy fills all that the service takes of the model at once, for a minute.
+// busy fills all that the service takes of the model at once, for half a minute.
 func busy(w *world, c *caller) {
 	w.Helper()
 	for i := range 4 {
-		c.call(w.T, "generate_image", fmt.Sprintf(`{`+small+`"prompt": "busy %d [sim:slow=60s]", "wait_seconds": 3}`, i))
+		c.call(w.T, "generate_image", fmt.Sprintf(`{`+small+`"prompt": "busy %d [sim:slow=30s]", "wait_seconds": 3}`, i))
 	}
 }
 
