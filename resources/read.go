@@ -50,9 +50,6 @@ func (s *Shelf) readPicture(ctx context.Context, uri string, f found) ([]mcp.Res
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > maxBlobSize {
-		return tooBig(uri, p), nil
-	}
 	return []mcp.ResourceContents{mcp.BlobResourceContents{
 		URI: uri, MIMEType: p.Kept.MIME, Blob: base64.StdEncoding.EncodeToString(data),
 	}}, nil

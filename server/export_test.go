@@ -21,3 +21,9 @@ const (
 
 // AnswerIn is how the legacy transport knows what it has delivered.
 var AnswerIn = answerIn
+
+// NewLimits are limits with nothing in them.
+var NewLimits = newLimits
+
+// Enter takes one call.
+func (l *limits) Enter(owner string) (func(), bool) { return l.enter(owner, load{calls: 1}) }

@@ -49,7 +49,7 @@ func newFront(s *mcpserver.MCPServer, cfg Config) *front {
 		mcpserver.WithSessionIdleTTL(sessionIdle),
 		mcpserver.WithHeartbeatInterval(keepAlive),
 		mcpserver.WithDisableLocalhostProtection(true), // the guard knows more names
-		mcpserver.WithStreamableHTTPLogger(f.log),
+		mcpserver.WithStreamableHTTPLogger(slog.New(quiet{f.log.Handler()})),
 	)
 	if hooks := s.GetHooks(); hooks != nil {
 		hooks.AddOnRegisterSession(func(context.Context, mcpserver.ClientSession) { f.held.Add(1) })
@@ -98,7 +98,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(out, r)
 		return
 	}
-	if r.Method == http.MethodOptions && out.origin != "" {
+	if r.Method == http.MethodOptions {
 		preflight(out, methods)
 		return
 	}

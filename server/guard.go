@@ -93,9 +93,6 @@ func readMessage(w http.ResponseWriter, r *http.Request) (envelope, error) {
 	if media, _, err := mime.ParseMediaType(types[0]); err != nil || media != "application/json" {
 		return envelope{}, refuse(http.StatusUnsupportedMediaType, "send Content-Type: application/json")
 	}
-	if r.ContentLength > maxBody {
-		return envelope{}, refuse(http.StatusRequestEntityTooLarge, "a message may have at most %d bytes", maxBody)
-	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // a recorder has none
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))

@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -165,7 +164,7 @@ func TestGuardBody(t *testing.T) {
 		"text/plain":           {ping, headers{"Content-Type", "text/plain"}, 415},
 		"a form":               {ping, headers{"Content-Type", "application/x-www-form-urlencoded"}, 415},
 		"no type":              {ping, nil, 415},
-		"two types":            {ping, headers{"Content-Type", "text/plain", "Content-Type", "application/json"}, 415},
+		"two types":            {ping, headers{"Content-Type", "application/json", "Content-Type", "text/plain"}, 415},
 		"a type like ours":     {ping, headers{"Content-Type", "application/json-seq"}, 415},
 		"gzip":                 {ping, headers{"Content-Type", "application/json", "Content-Encoding", "gzip"}, 415},
 		"too big":              {big, jsonBody, 413},
@@ -252,35 +251,52 @@ func TestGuardStreamWithoutSession(t *testing.T) {
 }
 
 func TestStreamsAreBounded(t *testing.T) {
-	s := serve(t, newWorld(t), server.Config{Tokens: twoTokens(t)})
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	kept := &http.Client{Transport: &http.Transport{}}
-	open := func(name string) int {
-		req, err := http.NewRequestWithContext(ctx, "GET", s.url+"/sse", nil)
-		if err != nil {
-			t.Fatal(err)
+	inBubble(t, func(t *testing.T) {
+		s := serveInBubble(t, newWorld(t), server.Config{Tokens: twoTokens(t)})
+		for i := range server.MaxStreams / 2 {
+			if res := s.do("GET", "/sse", "", bearer("anna")); res.StatusCode != http.StatusOK {
+				t.Fatalf("stream %d: got %s", i+1, res.Status)
+			}
 		}
-		req.Header.Set("Authorization", bearer(name)[1])
-		res, err := kept.Do(req)
-		if err != nil {
-			t.Fatal(err)
+		if res := s.do("GET", "/sse", "", bearer("anna")); res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+			t.Errorf("a stream over the limit: got %s, want 503 and when to come again", res.Status)
 		}
-		t.Cleanup(func() { res.Body.Close() })
-		if res.StatusCode == http.StatusOK {
-			_, _ = bufio.NewReader(res.Body).ReadString('\n')
+		if res := s.do("GET", "/sse", "", bearer("berta")); res.StatusCode != http.StatusOK {
+			t.Errorf("another owner's stream: got %s, want room for it", res.Status)
 		}
-		return res.StatusCode
-	}
-	for i := range server.MaxStreams / 2 {
-		if got := open("anna"); got != http.StatusOK {
-			t.Fatalf("stream %d: got %d", i+1, got)
+	})
+}
+
+func TestLimits(t *testing.T) {
+	for name, c := range map[string]struct {
+		shared bool
+		takes  []string // owners, one call each
+		want   int      // how many get in
+	}{
+		"one owner alone":       {false, owners("a", 1100), 1000},
+		"one owner among many":  {true, owners("a", 1100), 500},
+		"all together":          {true, append(append(owners("a", 400), owners("b", 400)...), owners("c", 400)...), 1000},
+		"no room is left by it": {true, append(owners("a", 600), owners("b", 500)...), 1000},
+	} {
+		l := server.NewLimits(c.shared)
+		var leave []func()
+		for range 2 { // what has left makes room again
+			for _, owner := range c.takes {
+				if out, ok := l.Enter(owner); ok {
+					leave = append(leave, out)
+				}
+			}
+			if len(leave) != c.want {
+				t.Errorf("%s: %d got in, want %d", name, len(leave), c.want)
+			}
+			for _, out := range leave {
+				out()
+			}
+			leave = nil
 		}
 	}
-	if got := open("anna"); got != http.StatusServiceUnavailable {
-		t.Errorf("a stream over the limit: got %d, want 503", got)
-	}
-	if got := open("berta"); got != http.StatusOK {
-		t.Errorf("another owner's stream: got %d, want room for it", got)
-	}
+}
+
+func owners(name string, n int) []string {
+	return strings.Split(strings.Repeat(name+" ", n)[:2*n-1], " ")
 }

@@ -229,47 +229,49 @@ func TestHTTPHealth(t *testing.T) {
 // A server that stops lets running calls answer, and is gone in a second, with
 // streams of every kind open.
 func TestHTTPDrains(t *testing.T) {
-	w := newWorld(t)
-	s := serve(t, w, server.Config{})
-	session := s.session()
-	get := s.do("GET", "/mcp", "", session, headers{"Accept", "text/event-stream"})
-	listen := s.do("POST", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":["wan://budget"]},`+modernMeta+`}}`,
-		headers{"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "subscriptions/listen"}, jsonBody)
-	idle := openSSE(s)
-	busy := openSSE(s)
-	busy.post(call("5", "slow", "{}"))
-	answers := make(chan string, 2)
-	go func() { answers <- s.call(session, call("6", "slow", "{}")).text() }()
-	go func() {
-		answers <- one(t, s.do("POST", "/mcp", modernCall("7", "slow", "{}"), modern("slow"), jsonBody)).text()
-	}()
-	for range 3 {
-		<-w.probe.started
-	}
-	before := time.Now()
-	s.stop()
-	for range 2 {
-		if got := <-answers; got != "still running" {
-			t.Errorf("a running call: got %q", got)
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := serveInBubble(t, w, server.Config{})
+		session := s.session()
+		get := s.do("GET", "/mcp", "", session, headers{"Accept", "text/event-stream"})
+		listen := s.do("POST", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":["wan://budget"]},`+modernMeta+`}}`,
+			headers{"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "subscriptions/listen"}, jsonBody)
+		idle := openSSE(s)
+		busy := openSSE(s)
+		busy.post(call("5", "slow", "{}"))
+		answers := make(chan string, 2)
+		go func() { answers <- s.call(session, call("6", "slow", "{}")).text() }()
+		go func() {
+			answers <- one(t, s.do("POST", "/mcp", modernCall("7", "slow", "{}"), modern("slow"), jsonBody)).text()
+		}()
+		for range 3 {
+			<-w.probe.started
 		}
-	}
-	if got := busy.answer("5").text(); got != "still running" {
-		t.Errorf("a running call over SSE: got %q", got)
-	}
-	for _, stream := range []io.Reader{get.Body, listen.Body, idle.events, busy.events} {
-		_, _ = io.Copy(io.Discard, stream)
-	}
-	if err := <-s.ended; err != nil || time.Since(before) > 3*time.Second {
-		t.Errorf("stop: got %v after %v", err, time.Since(before))
-	}
-	for range 3 {
-		if explicit := <-w.probe.canceled; explicit {
-			t.Error("a server that stops counts as a cancel by the client")
+		before := time.Now()
+		s.stop()
+		for range 2 {
+			if got := <-answers; got != "still running" {
+				t.Errorf("a running call: got %q", got)
+			}
 		}
-		if delivered := <-w.probe.delivered; !delivered {
-			t.Error("an answer while the server stops was written, but counts as lost")
+		if got := busy.answer("5").text(); got != "still running" {
+			t.Errorf("a running call over SSE: got %q", got)
 		}
-	}
+		for _, stream := range []io.Reader{get.Body, listen.Body, idle.events, busy.events} {
+			_, _ = io.Copy(io.Discard, stream)
+		}
+		if err := <-s.ended; err != nil || time.Since(before) >= 900*time.Millisecond {
+			t.Errorf("stop: got %v after %v", err, time.Since(before))
+		}
+		for range 3 {
+			if explicit := <-w.probe.canceled; explicit {
+				t.Error("a server that stops counts as a cancel by the client")
+			}
+			if delivered := <-w.probe.delivered; !delivered {
+				t.Error("an answer while the server stops was written, but counts as lost")
+			}
+		}
+	})
 }
 
 func TestHTTPDelivery(t *testing.T) {
@@ -301,6 +303,9 @@ func TestHTTPDisconnect(t *testing.T) {
 	}{
 		"legacy": {func() { s.hangup("/mcp", call("1", "slow", "{}"), w, session) }, false},
 		"modern": {func() { s.hangup("/mcp", modernCall("1", "slow", "{}"), w, modern("slow")) }, true},
+		"legacy, after progress": {func() {
+			s.hangup("/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow","_meta":{"progressToken":1}}}`, w, session)
+		}, false},
 		"sse": {func() {
 			sse := openSSE(s)
 			sse.post(call("1", "slow", "{}"))
@@ -325,8 +330,12 @@ func (s *site) hangup(path, body string, w *world, h headers) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if _, err := s.try(ctx, "POST", path, strings.NewReader(body), h, jsonBody); err == nil {
-			s.Error("got an answer after having left")
+		res, err := s.try(ctx, "POST", path, strings.NewReader(body), h, jsonBody)
+		if err != nil {
+			return
+		}
+		if got, _ := io.ReadAll(res.Body); strings.Contains(string(got), "result") {
+			s.Errorf("got an answer after having left: %s", got)
 		}
 	}()
 	<-w.probe.started
@@ -382,4 +391,29 @@ func TestHTTPCancelOfOthers(t *testing.T) {
 	if got := <-done; got != "done" {
 		t.Errorf("the other client's call: got %q, want it to run to its end", got)
 	}
+}
+
+// A client that stays and does not read holds its answer for a while, and never
+// gets it.
+func TestHTTPClientThatNeverReads(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		net := newWire()
+		serveOn(t, w, server.Config{}, net, net.dial)
+		conn, err := net.dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		body := modernCall("1", "receipt", "{}")
+		fmt.Fprintf(conn, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nMcp-Protocol-Version: 2026-07-28\r\n"+
+			"Mcp-Method: tools/call\r\nMcp-Name: receipt\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		before := time.Now()
+		if delivered := <-w.probe.delivered; delivered {
+			t.Error("an answer that nobody read counts as delivered")
+		}
+		if took := time.Since(before); took != 30*time.Second {
+			t.Errorf("the answer was held for %v, want 30 s", took)
+		}
+	})
 }

@@ -40,34 +40,28 @@ func TestSubscriptionsOverStdio(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p := dial(t, newWorld(t))
 		p.start()
-		id := queued(t, func(m string) message { p.send(m); return p.answer(`"queue"`) })
-		uri := "wan://tasks/" + id
-		p.send(subscribe(`"s"`, uri), listen(`"stream"`, uri, "wan://tasks/abcdefghijklmnopqrstuvwxyz", "wan://budget"))
-		var legacy, modern int
-		for legacy == 0 || modern == 0 {
+		ask := func(m string) message { p.send(m); return p.answer(`"queue"`) }
+		uri := "wan://tasks/" + queued(t, ask)
+		p.send(subscribe(`"s"`, uri), subscribe(`"s"`, "wan://budget"))
+		p.send(listen(`"stream"`, uri, "wan://tasks/abcdefghijklmnopqrstuvwxyz", "wan://budget"))
+		seen := map[string]int{}
+		for seen["legacy "+uri] == 0 || seen["legacy wan://budget"] == 0 || seen["stream "+uri] == 0 || seen["stream wan://budget"] == 0 {
 			m := p.next()
-			if m.Method == "notifications/subscriptions/acknowledged" {
-				continue
-			}
-			if m.Method != "notifications/resources/updated" {
-				continue
-			}
-			if m.Params.Meta["io.modelcontextprotocol/subscriptionId"] == "stream" {
-				modern++
-			} else if m.Params.URI == uri {
-				legacy++
+			switch stream := m.Params.Meta["io.modelcontextprotocol/subscriptionId"]; {
+			case m.Method != "notifications/resources/updated":
+			case stream == nil:
+				seen["legacy "+m.Params.URI]++
+			default:
+				seen[stream.(string)+" "+m.Params.URI]++
 			}
 		}
-		p.send(`{"jsonrpc":"2.0","id":"u","method":"resources/unsubscribe","params":{"uri":"`+uri+`"}}`, cancelled(`"stream"`))
+		p.send(`{"jsonrpc":"2.0","id":"u","method":"resources/unsubscribe","params":{"uri":"wan://budget"}}`, cancelled(`"stream"`))
 		p.answer(`"u"`)
-		p.send(call(`"get"`, "get_task", `{"task_id":"`+id+`","wait_seconds":60}`))
-		for {
-			m := p.next()
-			if m.Method == "notifications/resources/updated" {
-				t.Errorf("an update of %s after the client has unsubscribed", m.Params.URI)
-			}
-			if string(m.ID) == `"get"` {
-				return
+		synctest.Wait()
+		p.send(call(`"make"`, "generate_image", `{"prompt":"another boat","model":"wan2.2-t2i-flash","size":"512*512","wait_seconds":60}`))
+		for m := p.next(); string(m.ID) != `"make"`; m = p.next() {
+			if m.Method == "notifications/resources/updated" && m.Params.URI == "wan://budget" {
+				t.Errorf("an update after the client has unsubscribed: %v", m.Params)
 			}
 		}
 	})

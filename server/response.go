@@ -2,13 +2,18 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
 
-// writeTimeout is how long a client may take for one write. Without it, one that
-// does not read keeps its answer in memory for ever.
-const writeTimeout = 30 * time.Second
+// A client that does not read must not keep its answer in memory for ever, and a
+// slow one gets the time that a picture takes.
+const (
+	writeTimeout  = 30 * time.Second // for each part
+	writePart     = 64 << 10
+	answerTimeout = 5 * time.Minute // for one message or event
+)
 
 // response watches an answer on its way out.
 type response struct {
@@ -63,10 +68,17 @@ func (w *response) Write(p []byte) (int, error) {
 	if w.code() == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	w.allow(writeTimeout)
-	n, err := w.ResponseWriter.Write(p)
-	w.note(len(p) > 0, err)
-	return n, err
+	last := time.Now().Add(answerTimeout)
+	sent := 0
+	for part := range slices.Chunk(p, writePart) {
+		w.allow(min(writeTimeout, time.Until(last)))
+		n, err := w.ResponseWriter.Write(part)
+		sent += n
+		if w.note(n > 0, err); err != nil {
+			return sent, err
+		}
+	}
+	return sent, nil
 }
 
 // Flush sends what was written so far.

@@ -85,7 +85,7 @@ func NewMCP(d Deps) (*mcpserver.MCPServer, error) {
 		mcpserver.WithResourceHandlerMiddleware(pictureReads(make(chan struct{}, maxPictureReads))),
 		mcpserver.WithOutputSchemaValidation(),
 		mcpserver.WithToolFilter(forClient(d.Results)),
-		mcpserver.WithLogger(d.Logger),
+		mcpserver.WithLogger(slog.New(quiet{logger(d.Logger).Handler()})),
 	)
 	known.Register(s)
 	h := &hub{server: s, caller: caller, exists: known.Exists, watchers: make(map[any]*watcher)}
@@ -94,7 +94,7 @@ func NewMCP(d Deps) (*mcpserver.MCPServer, error) {
 	err := tools.Register(s, tools.Deps{
 		Service: d.Service, Models: d.Models, Region: d.Region,
 		DefaultModel: d.DefaultModel, DefaultWait: d.DefaultWait, MaxImages: d.MaxImages,
-		Caller: caller, AfterWrite: afterWrite, Canceled: canceled,
+		Caller: caller, AfterWrite: afterWrite, OnLeave: onLeave, Canceled: canceled,
 		Results: d.Results, PictureLink: d.PictureLink, NoKey: d.NoKey,
 	})
 	return s, err

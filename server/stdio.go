@@ -103,7 +103,7 @@ type call struct {
 // read serves what comes in until it ends.
 func (c *stdioConn) read(in io.Reader) error {
 	lines := newLineReader(in, maxLine)
-	for {
+	for !c.isEnding() {
 		line, err := lines.next()
 		switch {
 		case errors.Is(err, errLineTooLong):
@@ -116,6 +116,7 @@ func (c *stdioConn) read(in io.Reader) error {
 			c.receive(line)
 		}
 	}
+	return nil
 }
 
 // receive serves one message. It returns as soon as the next one may be read.
@@ -225,6 +226,12 @@ func (c *stdioConn) cancelCall(id json.RawMessage) {
 		call.request.cancel()
 		call.cancel(errCanceled)
 	}
+}
+
+func (c *stdioConn) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending
 }
 
 // drain lets the calls under way come to an end: see drainSoft.

@@ -500,3 +500,39 @@ func TestStdioClientThatIsGone(t *testing.T) {
 		t.Error("an answer that could not be written counts as delivered")
 	}
 }
+
+func TestStdioServesBothEras(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := dial(t, w)
+		// No initialize: this era has none.
+		p.send(`{"jsonrpc":"2.0","id":"d","method":"server/discover","params":{` + modernMeta + `}}`)
+		if m := p.answer(`"d"`); !strings.Contains(string(m.Result), "2026-07-28") || !strings.Contains(string(m.Result), "2024-11-05") {
+			t.Errorf("server/discover: got %s, want both eras", m)
+		}
+		p.send(modernCall("1", "list_models", "{}"), `{"jsonrpc":"2.0","id":2,"method":"ping","params":{`+modernMeta+`}}`)
+		answers := map[string]message{}
+		for range 2 {
+			m := p.next()
+			answers[string(m.ID)] = m
+		}
+		if !strings.Contains(answers["1"].text(), "wan2.6-t2i") {
+			t.Errorf("list_models: got %s", answers["1"])
+		}
+		if e := answers["2"].Error; e == nil || e.Code != -32601 {
+			t.Errorf("ping, which this era has not: got %s", answers["2"])
+		}
+		p.send(modernCall("3", "slow", "{}"))
+		<-w.probe.started
+		p.send(cancelled("3"))
+		if explicit := <-w.probe.canceled; !explicit {
+			t.Error("a cancel by the client counts as something else")
+		}
+		for _, version := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
+			p.send(strings.Replace(initialize, "2025-11-25", version, 1))
+			if m := p.answer(`"init"`); !strings.Contains(string(m.Result), `"protocolVersion":"`+version+`"`) {
+				t.Errorf("initialize at %s: got %s", version, m)
+			}
+		}
+	})
+}

@@ -91,6 +91,10 @@ func (w *world) addTools() {
 		w.probe.running.Add(1)
 		defer w.probe.running.Add(-1)
 		defer server.AfterWrite(ctx, func(written bool) { w.probe.delivered <- written })
+		if req.Params.Meta != nil && req.Params.Meta.ProgressToken != nil {
+			_ = w.SendNotificationToClient(ctx, "notifications/progress", map[string]any{"progressToken": req.Params.Meta.ProgressToken, "progress": 1})
+			time.Sleep(50 * time.Millisecond) // until it was written
+		}
 		w.probe.started <- struct{}{}
 		wait := time.NewTimer(time.Duration(req.GetFloat("seconds", 3600) * float64(time.Second)))
 		defer wait.Stop()
