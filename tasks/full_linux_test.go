@@ -1,0 +1,116 @@
+package tasks_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"wan-image-mcp/dashscope/simulator"
+	"wan-image-mcp/tasks"
+)
+
+// smallDisk puts the world's state folder on a disk of its own.
+func (w *world) smallDisk(bytes string) {
+	w.Helper()
+	w.dir = filepath.Join(w.dir, "disk")
+	if err := os.Mkdir(w.dir, 0o700); err != nil {
+		w.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", w.dir, "tmpfs", 0, "size="+bytes); err != nil {
+		w.Skipf("a small disk needs the right to mount: %v", err)
+	}
+	w.Cleanup(func() {
+		if err := syscall.Unmount(w.dir, syscall.MNT_DETACH); err != nil {
+			w.Error(err)
+		}
+	})
+}
+
+// fill takes the last byte of the disk, until the returned function gives it back.
+func (w *world) fill() (free func()) {
+	w.Helper()
+	name := filepath.Join(w.dir, "filler")
+	file, err := os.Create(name)
+	if err != nil {
+		w.Fatal(err)
+	}
+	chunk := make([]byte, 4096)
+	_, _ = rand.Read(chunk)
+	for err == nil {
+		_, err = file.Write(chunk)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		w.Fatal(err)
+	}
+	_ = file.Close()
+	return func() {
+		if err := os.Remove(name); err != nil {
+			w.Error(err)
+		}
+	}
+}
+
+// TestFullDisk fills the disk at each step of a task's life.
+func TestFullDisk(t *testing.T) {
+	for _, c := range []struct {
+		name, marker string
+		fillAt       time.Duration
+	}{
+		{"while the service has the submission", "[sim:delay=5s]", 2 * time.Second},
+		{"while it is drawn", "[sim:slow=20s]", 10 * time.Second},
+		{"before a lost answer is found", "[sim:cut-after]", 500 * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, simulator.Options{}, func(w *world) {
+				w.smallDisk("12m")
+				l := w.live()
+				defer l.end()
+				l.mustKeep(l.generate(flash("a first door")), 1)
+				ticket, err := l.Generate(w.Context(), flash("a door "+c.marker))
+				if err != nil {
+					w.Fatal(err)
+				}
+				time.Sleep(c.fillAt)
+				free := w.fill()
+				time.Sleep(90 * time.Second)
+				free()
+				l.mustKeep(l.wait(ticket), 1)
+				w.mustHaveCreated(2)
+			})
+		})
+	}
+	t.Run("before the order", func(t *testing.T) {
+		inWorld(t, simulator.Options{}, func(w *world) {
+			w.smallDisk("12m")
+			l := w.live()
+			defer l.end()
+			free := w.fill()
+			var refused int
+			for range 50 { // what SQLite had set aside takes a few
+				ticket, err := l.Generate(w.Context(), flash("a door"))
+				if err != nil {
+					refused++
+					continue
+				}
+				task, err := ticket.Wait(w.Context(), time.Minute, nil)
+				if err != nil {
+					w.Fatal(err)
+				}
+				ticket.Done(false)
+				if task.State.Terminal() && task.State != tasks.Succeeded {
+					w.Errorf("on a full disk a task ended %s (%s)", task.State, task.Reason)
+				}
+			}
+			if refused == 0 {
+				w.Error("a full disk refused no order")
+			}
+			free()
+			time.Sleep(30 * time.Minute)
+			l.mustKeep(l.generate(flash("a last door")), 1)
+		})
+	})
+}
