@@ -51,6 +51,9 @@ func (d *TOML) Table(path ...string) (table map[string]any, ok bool) {
 // an error, and the text stays as it was.
 func (d *TOML) SetTable(table map[string]any, path ...string) error {
 	own, err := tableText(table, path)
+	if err == nil {
+		err = d.refuseInline(path)
+	}
 	if err != nil {
 		return err
 	}
@@ -66,10 +69,31 @@ func (d *TOML) SetTable(table map[string]any, path ...string) error {
 	}
 	changed, err := ParseTOML(cut(text, at, at, withLineEnd(own, end)))
 	if err != nil || !reflect.DeepEqual(changed.root, replaced(d.root, table, path)) {
-		return fmt.Errorf("%s is written there in another way than as [%s]",
-			strings.Join(path, "."), toml.Key(path).String())
+		return notUnderHeader(path)
 	}
 	*d = *changed
+	return nil
+}
+
+func notUnderHeader(path []string) error {
+	return fmt.Errorf("%[1]s is written there in another way than under [%[1]s]", toml.Key(path))
+}
+
+// refuseInline finds tables above the path that are written inline, {...}, and so
+// can get nothing from a header elsewhere. The parser would let that pass, others
+// do not: but it takes no second definition either.
+func (d *TOML) refuseInline(path []string) error {
+	all := sections(d.text)
+	for n := range path[1:] {
+		above := path[:n+1]
+		if slices.ContainsFunc(all, func(s section) bool { return slices.Equal(s.path, above) }) {
+			continue
+		}
+		header := fmt.Sprintf("\n[%s]\n", toml.Key(above))
+		if _, err := ParseTOML(append(bytes.Clone(d.text), header...)); err != nil {
+			return notUnderHeader(above)
+		}
+	}
 	return nil
 }
 

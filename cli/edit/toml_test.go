@@ -58,6 +58,8 @@ func TestTOMLSetTable(t *testing.T) {
 func TestTOMLRefused(t *testing.T) {
 	for _, text := range []string{
 		"mcp_servers = { us = { command = \"x\" } }\n",
+		"mcp_servers = { other = { command = \"x\" } }\n",
+		"mcp_servers = {}\n[a]\n",
 		"mcp_servers.us.command = \"x\"\n",
 		"[mcp_servers]\nus = { command = \"x\" }\n",
 		"[mcp_servers]\nus.command = \"x\"\n",
