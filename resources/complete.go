@@ -26,7 +26,7 @@ func (s *Shelf) CompleteResourceArgument(ctx context.Context, uri string, arg mc
 	case arg.Name == "task_id" && (strings.HasPrefix(uri, "wan://tasks/") || strings.HasPrefix(uri, "wan://images/")):
 		all, err = s.taskIDs(ctx)
 	case arg.Name == "n" && strings.HasPrefix(uri, "wan://images/"):
-		all, err = s.pictureNumbers(ctx, known.Arguments["task_id"])
+		all = s.pictureNumbers(ctx, known.Arguments["task_id"])
 	}
 	if err != nil {
 		return nil, err
@@ -53,11 +53,12 @@ func (s *Shelf) taskIDs(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// pictureNumbers are none for a task that is not the caller's.
-func (s *Shelf) pictureNumbers(ctx context.Context, task string) ([]string, error) {
+// pictureNumbers are none for a task that is not the caller's, or cannot be read:
+// nothing to suggest is no failure.
+func (s *Shelf) pictureNumbers(ctx context.Context, task string) []string {
 	f, err := s.find(ctx, "wan://tasks/"+task)
 	if err != nil {
-		return nil, nil //nolint:nilerr // nothing to suggest is no failure
+		return nil
 	}
 	var numbers []string
 	for _, p := range f.task.Pictures {
@@ -65,5 +66,5 @@ func (s *Shelf) pictureNumbers(ctx context.Context, task string) ([]string, erro
 			numbers = append(numbers, strconv.Itoa(p.N))
 		}
 	}
-	return numbers, nil
+	return numbers
 }

@@ -13,10 +13,11 @@ func (e envelope) Version() string { return e.version }
 func (e envelope) ID() string      { return string(e.id) }
 
 const (
-	MaxCalls   = maxCalls
-	MaxLine    = maxLine
-	MaxBody    = maxBody
-	MaxStreams = maxStreams
+	MaxCalls    = maxCalls
+	MaxLine     = maxLine
+	MaxBody     = maxBody
+	MaxStreams  = maxStreams
+	MaxSessions = maxSessions
 )
 
 // AnswerIn is how the legacy transport knows what it has delivered.

@@ -126,7 +126,6 @@ func (s *site) knock(t *testing.T, d door, h ...headers) (int, http.Header) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res.Body.Close()
 	return res.StatusCode, res.Header
 }
 

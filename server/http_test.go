@@ -65,8 +65,16 @@ type headers []string
 
 var jsonBody = headers{"Content-Type", "application/json", "Accept", "application/json, text/event-stream"}
 
+// reply is an answer whose body is closed when the test ends.
+type reply struct {
+	Status     string
+	StatusCode int
+	Header     http.Header
+	Body       io.Reader
+}
+
 // do sends a request. An empty body is none.
-func (s *site) do(method, path, body string, h ...headers) *http.Response {
+func (s *site) do(method, path, body string, h ...headers) *reply {
 	s.Helper()
 	var r io.Reader
 	if body != "" {
@@ -75,7 +83,7 @@ func (s *site) do(method, path, body string, h ...headers) *http.Response {
 	return s.doFrom(method, path, r, h...)
 }
 
-func (s *site) doFrom(method, path string, body io.Reader, h ...headers) *http.Response {
+func (s *site) doFrom(method, path string, body io.Reader, h ...headers) *reply {
 	s.Helper()
 	res, err := s.try(s.Context(), method, path, body, h...)
 	if err != nil {
@@ -84,7 +92,7 @@ func (s *site) doFrom(method, path string, body io.Reader, h ...headers) *http.R
 	return res
 }
 
-func (s *site) try(ctx context.Context, method, path string, body io.Reader, h ...headers) (*http.Response, error) {
+func (s *site) try(ctx context.Context, method, path string, body io.Reader, h ...headers) (*reply, error) {
 	req, err := http.NewRequestWithContext(ctx, method, s.url+path, body)
 	if err != nil {
 		return nil, err
@@ -99,14 +107,15 @@ func (s *site) try(ctx context.Context, method, path string, body io.Reader, h .
 		}
 	}
 	res, err := s.client.Do(req)
-	if err == nil {
-		s.Cleanup(func() { res.Body.Close() })
+	if err != nil {
+		return nil, err
 	}
-	return res, err
+	s.Cleanup(func() { res.Body.Close() })
+	return &reply{res.Status, res.StatusCode, res.Header, res.Body}, nil
 }
 
 // one reads the one message of an answer, which may come as JSON or as events.
-func one(t testing.TB, res *http.Response) message {
+func one(t testing.TB, res *reply) message {
 	t.Helper()
 	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
 		events := bufio.NewReader(res.Body)

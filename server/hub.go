@@ -69,10 +69,8 @@ func (h *hub) refuseUnknown(ctx context.Context, _, message any) error {
 			URI string `json:"uri"`
 		} `json:"params"`
 	}
-	if json.Unmarshal(raw, &req) != nil || req.Method != mcp.MethodResourcesSubscribe {
-		return nil
-	}
-	if strings.HasPrefix(req.Params.URI, "wan://") && !h.exists(ctx, req.Params.URI) {
+	ours := json.Unmarshal(raw, &req) == nil && req.Method == mcp.MethodResourcesSubscribe && strings.HasPrefix(req.Params.URI, "wan://")
+	if ours && !h.exists(ctx, req.Params.URI) {
 		return fmt.Errorf("resource not found: %.200q", req.Params.URI)
 	}
 	return nil

@@ -148,6 +148,5 @@ func TestListenToNothing(t *testing.T) {
 		if m := event(t, stream); string(m.ID) != "5" {
 			t.Fatalf("the stream goes on with %+v", m)
 		}
-		res.Body.Close()
 	}
 }

@@ -64,7 +64,7 @@ func (s *sessions) end(id string) {
 // ResolveSessionIdManager gives mcp-go the session ids of whoever sent r. It asks
 // without a request when it frees an idle session or stops: such a session is not
 // over, its client may go on at any time.
-func (s *sessions) ResolveSessionIdManager(r *http.Request) mcpserver.SessionIdManager {
+func (s *sessions) ResolveSessionIdManager(r *http.Request) mcpserver.SessionIdManager { //nolint:revive // mcp-go's spelling
 	if r == nil {
 		return keepSessions{}
 	}

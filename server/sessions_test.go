@@ -1,10 +1,13 @@
 package server_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/mark3labs/mcp-go/mcp"
 
 	"wan-image-mcp/server"
 )
@@ -71,7 +74,9 @@ func TestSessionsOutliveTheServer(t *testing.T) {
 		first := serve(t, newWorld(t), server.Config{Tokens: tokens})
 		session := first.session(h)
 		first.stop()
-		<-first.ended
+		if err := <-first.ended; err != nil {
+			t.Fatal(err)
+		}
 		second := serve(t, newWorld(t), server.Config{Tokens: tokens})
 		if got := second.call(session, call("1", "receipt", "{}"), h).text(); got != "here you are" {
 			t.Errorf("%s: a session from before the restart: got %q", name, got)
@@ -98,4 +103,32 @@ func TestSSESessionBelongsToItsOwner(t *testing.T) {
 	if got := annas.answer("2").text(); got != "here you are" {
 		t.Errorf("the owner: got %q", got)
 	}
+}
+
+// idle is a session that somebody has left.
+type idle string
+
+func (i idle) SessionID() string                                   { return string(i) }
+func (i idle) Initialize()                                         {}
+func (i idle) Initialized() bool                                   { return true }
+func (i idle) NotificationChannel() chan<- mcp.JSONRPCNotification { return nil }
+
+func TestSessionsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	s := serve(t, w, server.Config{})
+	session := s.session()
+	for i := range server.MaxSessions {
+		if err := w.RegisterSession(t.Context(), idle(fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if res := s.do("POST", "/mcp", initialize, jsonBody); res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a session over the limit: got %s, want 503", res.Status)
+	}
+	if got := s.call(session, call("1", "receipt", "{}")).text(); got != "here you are" {
+		t.Errorf("a session that is there: got %q", got)
+	}
+	w.UnregisterSession(t.Context(), "0")
+	w.UnregisterSession(t.Context(), "1")
+	s.session()
 }

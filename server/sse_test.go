@@ -52,7 +52,7 @@ func openSSE(s *site, h ...headers) *sseClient {
 	return c
 }
 
-func (c *sseClient) post(message string) *http.Response {
+func (c *sseClient) post(message string) *reply {
 	c.Helper()
 	return c.do("POST", c.message, message, c.h, jsonBody)
 }

@@ -8,9 +8,13 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"wan-image-mcp/server"
 )
@@ -137,7 +141,7 @@ func TestStdioAnswersInitializeFirst(t *testing.T) {
 		for i := range 30 {
 			b.WriteString(call(fmt.Sprint(i), "receipt", "{}") + "\n")
 		}
-		go io.WriteString(p.in, b.String())
+		go func() { _, _ = io.WriteString(p.in, b.String()) }()
 		if got := string(p.next().ID); got != `"init"` {
 			t.Fatalf("first answer: got id %s, want that of initialize", got)
 		}
@@ -532,6 +536,36 @@ func TestStdioServesBothEras(t *testing.T) {
 			p.send(strings.Replace(initialize, "2025-11-25", version, 1))
 			if m := p.answer(`"init"`); !strings.Contains(string(m.Result), `"protocolVersion":"`+version+`"`) {
 				t.Errorf("initialize at %s: got %s", version, m)
+			}
+		}
+	})
+}
+
+// A client that asks for many pictures and reads none must not fill the memory.
+func TestPicturesAreReadAFewAtATime(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := dial(t, w)
+		p.start()
+		p.send(small("a boat"))
+		uri := p.answer(`"make"`).answer(t).Images[0].ResourceURI
+		var reading atomic.Int64
+		mcpserver.WithResourceHandlerMiddleware(func(next mcpserver.ResourceHandlerFunc) mcpserver.ResourceHandlerFunc {
+			return func(ctx context.Context, req mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+				reading.Add(1)
+				return next(ctx, req)
+			}
+		})(w.MCPServer)
+		for range 20 {
+			p.send(read(uri))
+		}
+		synctest.Wait()
+		if got := reading.Load(); got != 4 {
+			t.Errorf("pictures in memory: got %d, want 4", got)
+		}
+		for range 20 {
+			if m := p.answer(`"read"`); m.Error != nil {
+				t.Errorf("read: got %+v", m.Error)
 			}
 		}
 	})

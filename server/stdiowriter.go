@@ -43,7 +43,7 @@ func (c *stdioConn) write(out io.Writer) {
 	for {
 		select {
 		case n := <-c.session.notifications:
-			c.writeLine(out, n)
+			_ = c.writeLine(out, n) // c.broken hears of it
 		case a := <-c.answers:
 			c.writeNotifications(out)
 			a.done <- c.writeLine(out, a.message)
@@ -57,7 +57,7 @@ func (c *stdioConn) writeNotifications(out io.Writer) {
 	for {
 		select {
 		case n := <-c.session.notifications:
-			c.writeLine(out, n)
+			_ = c.writeLine(out, n) // c.broken hears of it
 		default:
 			return
 		}
