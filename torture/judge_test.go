@@ -249,7 +249,7 @@ func (w *world) judgeLives() {
 		w.verdict.mostMemory = max(w.verdict.mostMemory, s.memory)
 		said := s.stderr.String()
 		w.verdict.adopted += strings.Count(said, "found a submission whose answer was lost")
-		for _, never := range []string{key, "Signature=", "panic", "goroutine ", "DATA RACE", "internal error"} {
+		for _, never := range []string{key, "Signature=", "panic:", "goroutine ", "DATA RACE", "internal error of"} {
 			if i := strings.Index(said, never); i >= 0 {
 				w.wrong("%s says %q on stderr: ...%s...", s.name, never, said[max(0, i-300):min(len(said), i+2000)])
 			}
