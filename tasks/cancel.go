@@ -47,15 +47,15 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id string) (Task, error)
 // did; the task goes on otherwise.
 func (t *Ticket) Cancel(ctx context.Context) (Task, bool, error) {
 	s := t.service
-	t.mu.Lock()
+	t.ending.Lock()
 	own := 1
 	if t.done {
 		own = 0
 	}
-	t.mu.Unlock()
 	row, ok, err := s.cfg.Journal.Withdraw(ctx, t.id, s.self.id, own, s.self.alive, func(row *journal.Task) {
 		end(row, Canceled, time.Now(), canceledInTime)
 	})
+	t.ending.Unlock()
 	if err != nil || !ok {
 		return t.Task(), false, err
 	}

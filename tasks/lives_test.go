@@ -1,6 +1,7 @@
 package tasks_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -188,6 +189,32 @@ func TestTicketCancelsOnlyForItself(t *testing.T) {
 			w.Fatalf("the last live request: got %v, %v, %s, want it canceled", ok, err, task.State)
 		}
 		first.Done(false)
+		w.mustHaveCreated(0)
+	})
+}
+
+// TestTicketCancelsWhileItsClientLeaves: a client that cancels stops waiting in the
+// same moment, and its own leaving must not count as somebody else who waits.
+func TestTicketCancelsWhileItsClientLeaves(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		defer l.end()
+		if _, err := l.Generate(w.Context(), flash("a blocker [sim:hang-before]")); err != nil {
+			w.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		for i := range 50 {
+			ticket, err := l.Generate(w.Context(), flash(fmt.Sprintf("an unwanted door %d", i)))
+			if err != nil {
+				w.Fatal(err)
+			}
+			left := make(chan struct{})
+			go func() { defer close(left); ticket.Done(false) }()
+			if task, ok, err := ticket.Cancel(w.Context()); !ok || err != nil || task.State != tasks.Canceled {
+				w.Fatalf("try %d: got %v, %v, %s, want it canceled", i, ok, err, task.State)
+			}
+			<-left
+		}
 		w.mustHaveCreated(0)
 	})
 }

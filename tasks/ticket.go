@@ -22,7 +22,9 @@ type Ticket struct {
 
 	mu   sync.Mutex
 	last Task
-	done bool
+
+	ending sync.Mutex // held while the journal hears of the end, or of a withdrawal
+	done   bool
 }
 
 func (s *Service) ticket(row journal.Task, found bool) *Ticket {
@@ -88,16 +90,15 @@ func (t *Ticket) look(ctx context.Context) (changed bool, err error) {
 // Done ends the request: delivered tells that the answer was written whole to the
 // caller. Only an answer that had pictures counts as a delivery of them.
 func (t *Ticket) Done(delivered bool) {
-	t.mu.Lock()
-	again := t.done
+	t.ending.Lock()
+	defer t.ending.Unlock()
+	if t.done {
+		return
+	}
 	t.done = true
 	kept := false
-	for _, p := range t.last.Pictures {
+	for _, p := range t.Task().Pictures {
 		kept = kept || p.IsKept() || p.Link != ""
-	}
-	t.mu.Unlock()
-	if again {
-		return
 	}
 	s := t.service
 	if err := s.cfg.Journal.Leave(context.Background(), t.id, s.self.id, delivered && kept, time.Now()); err != nil {
