@@ -2,6 +2,7 @@ package tasks_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -208,8 +209,12 @@ func TestTicketCancelsWhileItsClientLeaves(t *testing.T) {
 			if err != nil {
 				w.Fatal(err)
 			}
-			left := make(chan struct{})
-			go func() { defer close(left); ticket.Done(false) }()
+			leaving, left := make(chan struct{}), make(chan struct{})
+			go func() { defer close(left); close(leaving); ticket.Done(false) }()
+			<-leaving
+			for range i {
+				runtime.Gosched() // so that the two meet at different points
+			}
 			if task, ok, err := ticket.Cancel(w.Context()); !ok || err != nil || task.State != tasks.Canceled {
 				w.Fatalf("try %d: got %v, %v, %s, want it canceled", i, ok, err, task.State)
 			}
