@@ -23,6 +23,7 @@ type front struct {
 	held     atomic.Int64 // sessions of Streamable HTTP in memory
 	mcp      *mcpserver.StreamableHTTPServer
 	sse      *sseStreams
+	pictures chan struct{} // links that are served at once
 
 	draining    atomic.Bool
 	streams     context.Context //nolint:containedctx // ends all streams
@@ -38,6 +39,7 @@ func newFront(s *mcpserver.MCPServer, cfg Config) *front {
 		limits:   newLimits(!cfg.Tokens.Empty()),
 		sessions: newSessions(),
 		sse:      newSSEStreams(s),
+		pictures: make(chan struct{}, maxPictureReads),
 	}
 	f.streams, f.endStreams = context.WithCancel(context.Background())
 	f.waiting, f.stopWaiting = context.WithCancel(context.Background())
@@ -89,7 +91,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.health(out, r) {
 		return
 	}
-	if !hostAllowed(r, f.cfg.AllowHosts) || crossSite(r) {
+	picture := f.cfg.Links != nil && strings.HasPrefix(r.URL.Path, "/images/")
+	if !hostAllowed(r, f.cfg.AllowHosts) || (crossSite(r) && !picture) { // a link may stand on any page
 		http.Error(out, "this server is not served under this name, or not to this page (--allow-host, --allow-origin)", http.StatusForbidden)
 		return
 	}
@@ -105,6 +108,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !slices.Contains(methods, r.Method) {
 		out.Header().Set("Allow", strings.Join(methods, ", "))
 		http.Error(out, "this method is not served here", http.StatusMethodNotAllowed)
+		return
+	}
+	if picture {
+		f.servePicture(out, r)
 		return
 	}
 	of, err := f.cfg.Tokens.authenticate(r)
@@ -128,7 +135,7 @@ func (f *front) methods(path string) []string {
 		return []string{http.MethodPost}
 	case path == "/mcp" && f.mcp != nil:
 		return []string{http.MethodPost, http.MethodGet, http.MethodDelete}
-	case path == "/metrics" && f.cfg.Metrics != nil:
+	case path == "/metrics" && f.cfg.Metrics != nil, strings.HasPrefix(path, "/images/") && f.cfg.Links != nil:
 		return []string{http.MethodGet}
 	}
 	return nil

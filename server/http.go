@@ -27,6 +27,9 @@ type Config struct {
 	Tokens *Tokens
 	// Metrics are served at /metrics. nil means that there are none.
 	Metrics *Metrics
+	// Links are served at /images. nil means that there are none. Give their URL to
+	// Deps.PictureLink too.
+	Links *Links
 	// Ready fails while the server cannot do its work. nil means never.
 	Ready func(context.Context) error
 	// Logger is for what concerns the operator. nil means none.
@@ -69,6 +72,9 @@ func (c Config) mayListen(addr net.Addr) error {
 func HTTP(ctx context.Context, s *mcpserver.MCPServer, ln net.Listener, cfg Config) error {
 	if err := cfg.mayListen(ln.Addr()); err != nil {
 		return errors.Join(err, ln.Close())
+	}
+	if cfg.Links != nil {
+		cfg.Links.listening(ln.Addr())
 	}
 	f := newFront(s, cfg)
 	log := logger(cfg.Logger)

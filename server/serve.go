@@ -38,6 +38,16 @@ func (f *front) serve(w *response, r *http.Request, of token) {
 	answerRefusal(w, err)
 }
 
+// servePicture serves a link, a few of them at a time.
+func (f *front) servePicture(w *response, r *http.Request) {
+	select {
+	case f.pictures <- struct{}{}:
+		defer func() { <-f.pictures }()
+		f.cfg.Links.ServeHTTP(w, r)
+	case <-r.Context().Done():
+	}
+}
+
 // answerRefusal writes what a request gets that is not served.
 func answerRefusal(w http.ResponseWriter, err error) {
 	no, bad := (*refusal)(nil), (*envelopeError)(nil)

@@ -35,7 +35,7 @@ type Deps struct {
 	MaxImages    int           // the largest n of one call; 0 means 4
 	Results      tools.ResultOptions
 	// PictureLink makes a short-lived HTTP link to a picture. nil means none.
-	PictureLink func(taskID string, n int) string
+	PictureLink func(t tasks.Task, n int) string
 	// NoKey is what generate_image answers while there is no API key. nil means
 	// that there is one.
 	NoKey error

@@ -1,6 +1,7 @@
 package tools_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -76,7 +77,9 @@ func links(w *world, res *mcp.CallToolResult, o tools.ResultOptions) {
 // TestPictureLink: people whose client shows no resources get a page to open.
 func TestPictureLink(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.deps.PictureLink = func(id string, n int) string { return "http://127.0.0.1:8080/images/" + id + "/1?token=t" }
+		w.deps.PictureLink = func(t tasks.Task, n int) string {
+			return fmt.Sprintf("http://127.0.0.1:8080/images/%s/%d?token=t", t.ID, n)
+		}
 		res := w.connect("test", "").call(w.T, "generate_image", fox)
 		a := structured[tasks.Answer](w.T, res)
 		wantAll(w.T, text(res), "open in a browser: http://127.0.0.1:8080/images/"+a.TaskID+"/1?token=t")

@@ -101,7 +101,7 @@ func (h *handlers) links(c call, t tasks.Task, a tasks.Answer) []mcp.Content {
 		if kind == LinksHTTPS {
 			uri = a.Images[i].URL
 			if uri == "" && h.PictureLink != nil {
-				uri = h.PictureLink(t.ID, p.N)
+				uri = h.PictureLink(t, p.N)
 			}
 		}
 		if !p.IsKept() || uri == "" {

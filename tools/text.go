@@ -156,7 +156,7 @@ func (h *handlers) picture(b *page, t tasks.Task, p tasks.Picture, a tasks.Image
 		b.line("  link: %s%s", a.URL, until(a.ExpiresAt))
 	}
 	if h.PictureLink != nil && p.IsKept() {
-		if link := h.PictureLink(t.ID, p.N); link != "" {
+		if link := h.PictureLink(t, p.N); link != "" {
 			b.line("  open in a browser: %s", link)
 		}
 	}

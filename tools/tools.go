@@ -58,7 +58,7 @@ type Deps struct {
 	Results ResultOptions
 	// PictureLink makes a short-lived HTTP link to a picture, for people whose
 	// client shows no resources. nil means there is none.
-	PictureLink func(taskID string, n int) string
+	PictureLink func(t tasks.Task, n int) string
 	// NoKey is what generate_image answers while the server has no API key.
 	NoKey error
 }
