@@ -94,8 +94,8 @@ func (p *program) attend(cmd *cobra.Command, s *settings, d delivery, dir string
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	w.run(cmd.Context())
-	mcpServer, err := p.mcpServer(w, s, tools.ResultOptions{Images: tools.ImagesNone, Structured: tools.StructuredOn})
+	w.run(context.WithoutCancel(cmd.Context())) // it ends last
+	mcpServer, err := p.mcpServer(w, s, tools.ResultOptions{Images: tools.ImagesNone, Structured: tools.StructuredOn}, nil)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"os"
 	"strings"
 
@@ -17,27 +19,45 @@ import (
 // flag: every user of a computer can read command lines.
 const envToken = envPrefix + "TOKEN"
 
-// listen serves over HTTP until ctx ends.
-func (p *program) listen(ctx context.Context, w *work, o serving, s *mcpserver.MCPServer, metrics *server.Metrics) error {
+// listening is an open address and who may use it.
+type listening struct {
+	net.Listener
+	config server.Config
+}
+
+// listen opens the address of http and sse.
+func (p *program) listen(ctx context.Context, o serving, log *slog.Logger) (*listening, error) {
 	tokens, err := p.tokens(o)
 	if err != nil {
-		return &usageError{err}
+		return nil, &usageError{err}
 	}
-	config := server.Config{
-		LegacyOnly: o.transport == "sse", AllowHosts: o.hosts, AllowOrigins: o.origins, Tokens: tokens,
-		Metrics: metrics, Ready: w.ready, Logger: w.log,
+	l := &listening{config: server.Config{
+		LegacyOnly: o.transport == "sse", AllowHosts: o.hosts, AllowOrigins: o.origins, Tokens: tokens, Logger: log,
+	}}
+	if l.Listener, err = server.Listen(ctx, o.listen, l.config); err != nil {
+		return nil, withHint(fmt.Errorf("listen: %w", err), "choose another address with --listen")
 	}
-	listener, err := server.Listen(ctx, o.listen, config)
-	if err != nil {
-		return withHint(fmt.Errorf("listen: %w", err), "choose another address with --listen")
+	return l, nil
+}
+
+// url is how clients reach it; "" when it listens on every address, so that only
+// the operator knows.
+func (l *listening) url() string {
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return ""
 	}
+	return "http://" + l.Addr().String()
+}
+
+// serve serves until ctx ends.
+func (l *listening) serve(ctx context.Context, w *work, s *mcpserver.MCPServer, metrics *server.Metrics) error {
 	path := "/mcp"
-	if config.LegacyOnly {
+	if l.config.LegacyOnly {
 		path = "/sse"
 	}
-	address := listener.Addr().String()
-	w.log.Info("listening", "address", address, "url", "http://"+address+path, "tokens", !tokens.Empty())
-	return server.HTTP(ctx, s, listener, config)
+	l.config.Metrics, l.config.Ready = metrics, w.ready
+	w.log.Info("listening", "address", l.Addr().String(), "path", path, "tokens", !l.config.Tokens.Empty())
+	return server.HTTP(ctx, s, l, l.config)
 }
 
 // tokens are who may use the server.

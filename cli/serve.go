@@ -14,6 +14,7 @@ import (
 
 	"wan-image-mcp/dashscope"
 	"wan-image-mcp/server"
+	"wan-image-mcp/tasks"
 	"wan-image-mcp/tools"
 )
 
@@ -92,9 +93,17 @@ func (p *program) serve(ctx context.Context, s *settings, o serving) (err error)
 		return err
 	}
 	log := s.log.logger(p.stderr, p.colour())
+	slog.SetDefault(log) // mcp-go's SSE transport knows no other
 	outputDir, err := p.readableCopies(s, o, log)
 	if err != nil {
 		return err
+	}
+	var l *listening // nil over stdio
+	if o.transport != "stdio" {
+		if l, err = p.listen(ctx, o, log); err != nil {
+			return err
+		}
+		defer l.Close()
 	}
 	metrics := server.NewMetrics()
 	w, err := p.open(ctx, s, log, outputDir, metrics.Upstream)
@@ -102,28 +111,36 @@ func (p *program) serve(ctx context.Context, s *settings, o serving) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	mcpServer, err := p.mcpServer(w, s, o.results)
+	var pictureLink func(tasks.Task, int) string
+	if l != nil && l.url() != "" {
+		l.config.Links = server.NewLinks(w.tasks, l.url())
+		pictureLink = l.config.Links.URL
+	}
+	mcpServer, err := p.mcpServer(w, s, o.results, pictureLink)
 	if err != nil {
 		return err
 	}
 	defer w.tasks.Subscribe(metrics.Task)()
-	w.run(ctx)
+	w.run(context.WithoutCancel(ctx)) // it ends last
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(ctx, w.stop)() // nothing new is sent while answers go out
 	go func() { <-w.ended; stop() }()      // without the work there is nothing to serve
-	if o.transport == "stdio" {
-		log.Info("serving", "transport", "stdio", "state", s.place())
-		if isTerminal(p.stdin) {
-			fmt.Fprintln(p.stderr, "This is for an MCP client to run. wan-image-mcp --help tells what a person can do; Ctrl-C ends it.")
-		}
-		return server.Stdio(ctx, mcpServer, p.stdin, p.stdout, log)
+	if l != nil {
+		return l.serve(ctx, w, mcpServer, metrics)
 	}
-	return p.listen(ctx, w, o, mcpServer, metrics)
+	log.Info("serving", "transport", "stdio", "state", s.place())
+	if isTerminal(p.stdin) {
+		fmt.Fprintln(p.stderr, "This is for an MCP client to run. wan-image-mcp --help tells what a person can do; Ctrl-C ends it.")
+	}
+	return server.Stdio(ctx, mcpServer, p.stdin, p.stdout, log)
 }
 
 // mcpServer is the one that all transports and the command line share.
-func (p *program) mcpServer(w *work, s *settings, results tools.ResultOptions) (*mcpserver.MCPServer, error) {
+// pictureLink makes a web address of a picture; nil means that there is none.
+func (p *program) mcpServer(w *work, s *settings, results tools.ResultOptions,
+	pictureLink func(tasks.Task, int) string,
+) (*mcpserver.MCPServer, error) {
 	var models []dashscope.Model
 	for _, id := range s.models {
 		m, _ := dashscope.LookupModel(id)
@@ -131,7 +148,7 @@ func (p *program) mcpServer(w *work, s *settings, results tools.ResultOptions) (
 	}
 	return server.NewMCP(server.Deps{
 		Service: w.tasks, Models: models, Region: s.region, DefaultModel: s.defaultModel, MaxImages: int(s.perCall),
-		Results: results, NoKey: w.noKey, LocalOwner: w.owner, Version: readBuild().Version, Logger: w.log,
+		Results: results, PictureLink: pictureLink, NoKey: w.noKey, LocalOwner: w.owner, Version: readBuild().Version, Logger: w.log,
 	})
 }
 

@@ -38,11 +38,16 @@ type settings struct {
 	perDay       int64
 }
 
-// serviceFlags say which service is asked.
-func (s *settings) serviceFlags(f *pflag.FlagSet) {
+// whichFlags say which service is meant.
+func (s *settings) whichFlags(f *pflag.FlagSet) {
 	f.BoolVar(&s.simulate, "simulate", false, "use the built-in simulator: real PNG files, no key, no cost")
-	set(f, &s.speed, "simulate-speed", "10", "FACTOR", "how much faster than life the built-in simulator works", parseSpeed)
 	s.regionFlags(f)
+}
+
+// serviceFlags say which service works, and how fast.
+func (s *settings) serviceFlags(f *pflag.FlagSet) {
+	s.whichFlags(f)
+	set(f, &s.speed, "simulate-speed", "10", "FACTOR", "how much faster than life the built-in simulator works", parseSpeed)
 }
 
 // regionFlags say where the service is.
@@ -59,9 +64,14 @@ func regionWords() string {
 	return strings.Join(words, "|")
 }
 
-// stateFlags say where orders and pictures are kept.
-func (s *settings) stateFlags(f *pflag.FlagSet) {
+// stateFlag says where orders and pictures are kept.
+func (s *settings) stateFlag(f *pflag.FlagSet) {
 	f.StringVar(&s.stateDir, "state-dir", "", "`FOLDER` for journal and pictures (default wan-image-mcp in the user's state folder)")
+}
+
+// stateFlags say where and how many pictures are kept.
+func (s *settings) stateFlags(f *pflag.FlagSet) {
+	s.stateFlag(f)
 	set(f, &s.maxStore, "max-store-bytes", "2147483648", "BYTES", "how much the kept pictures may take; the oldest delivered ones go first", between(1, math.MaxInt64))
 }
 

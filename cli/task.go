@@ -80,7 +80,6 @@ for: the service cannot stop it.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withWork(cmd.Context(), &s, func(ctx context.Context, w *work) error {
-				w.run(ctx)
 				task, err := w.tasks.Cancel(ctx, w.caller(), args[0])
 				if err != nil {
 					return err
@@ -90,8 +89,8 @@ for: the service cannot stop it.`,
 			})
 		},
 	}
-	s.serviceFlags(cmd.Flags())
-	s.stateFlags(cmd.Flags())
+	s.whichFlags(cmd.Flags())
+	s.stateFlag(cmd.Flags())
 	s.log.flags(cmd.Flags(), "warn")
 	return cmd
 }

@@ -76,9 +76,9 @@ func (p *program) open(ctx context.Context, s *settings, log *slog.Logger, outpu
 	return w, nil
 }
 
-// run takes over what is open and works until close, also beyond the end of ctx.
+// run takes over what is open and works until close or the end of ctx.
 func (w *work) run(ctx context.Context) {
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	running, stop := context.WithCancel(ctx)
 	w.stop = stop
 	go func() {
 		defer close(w.ended)
@@ -158,10 +158,13 @@ func (a account) warn(log *slog.Logger) {
 // close stops working, gives what is under way its five seconds, and lets go of
 // everything.
 func (w *work) close() error {
-	if w.stop != nil {
-		w.stop()
-		<-w.ended
+	if w.stop == nil { // the tasks let go of their files when their run ends
+		ended, end := context.WithCancel(context.Background())
+		end()
+		w.run(ended)
 	}
+	w.stop()
+	<-w.ended
 	return errors.Join(w.err, w.closeAll())
 }
 
