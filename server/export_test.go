@@ -27,4 +27,10 @@ var AnswerIn = answerIn
 var NewLimits = newLimits
 
 // Enter takes one call.
-func (l *limits) Enter(owner string) (func(), bool) { return l.enter(owner, load{calls: 1}) }
+func (l *limits) Enter(owner string) (leave func(), ok bool) {
+	stay, ok := l.enter(owner, load{calls: 1})
+	if !ok {
+		return nil, false
+	}
+	return stay.leave, true
+}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"wan-image-mcp/server"
@@ -424,5 +425,40 @@ func TestHTTPClientThatNeverReads(t *testing.T) {
 		if took := time.Since(before); took != 30*time.Second {
 			t.Errorf("the answer was held for %v, want 30 s", took)
 		}
+	})
+}
+
+func TestHTTPCallsDoNotWaitForEachOther(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := serveInBubble(t, w, server.Config{Tokens: twoTokens(t)})
+		anna := bearer("anna")
+		session := s.session(anna)
+		sse := openSSE(s, anna)
+		for i := range 100 {
+			slow := call(fmt.Sprint(i), "slow", "{}")
+			sse.post(slow)
+			go func() {
+				// A body of a length that is not known beforehand.
+				res, err := s.try(t.Context(), "POST", "/mcp", io.MultiReader(strings.NewReader(slow)), anna, session, jsonBody)
+				if err == nil && res.StatusCode != http.StatusOK {
+					t.Errorf("slow call: got %s", res.Status)
+				}
+			}()
+		}
+		synctest.Wait()
+		if got := w.probe.running.Load(); got != 200 {
+			t.Fatalf("slow calls under way: got %d, want 200", got)
+		}
+		before := time.Now()
+		if got := s.call(session, call(`"list"`, "list_models", "{}"), anna).text(); !strings.Contains(got, "wan2.6-t2i") {
+			t.Errorf("list_models: got %.100q", got)
+		}
+		sse.post(call(`"list"`, "list_models", "{}"))
+		sse.answer(`"list"`)
+		if took := time.Since(before); took != 0 {
+			t.Errorf("list_models took %v beside slow calls, want nothing", took)
+		}
+		s.stop() // and the slow ones answer
 	})
 }

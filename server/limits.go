@@ -37,9 +37,8 @@ func newLimits(shared bool) *limits {
 	return &limits{shared: shared, byOwner: make(map[string]*load)}
 }
 
-// enter takes more for owner, until leave is called, or reports that there is no
-// room.
-func (l *limits) enter(owner string, more load) (leave func(), ok bool) {
+// enter takes more for owner, or reports that there is no room.
+func (l *limits) enter(owner string, more load) (*stay, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	own := l.byOwner[owner]
@@ -53,17 +52,37 @@ func (l *limits) enter(owner string, more load) (leave func(), ok bool) {
 	if !l.total.fits(more, 1) || !own.fits(more, share) {
 		return nil, false
 	}
+	s := &stay{limits: l, owner: owner}
 	l.byOwner[owner] = own
-	own.add(more)
-	l.total.add(more)
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		less := load{-more.calls, -more.bytes, -more.streams}
-		own.add(less)
-		l.total.add(less)
-		if *own == (load{}) {
-			delete(l.byOwner, owner)
-		}
-	}, true
+	s.add(more)
+	return s, true
+}
+
+// stay is what somebody holds, until he leaves.
+type stay struct {
+	limits *limits
+	owner  string
+	held   load
+}
+
+func (s *stay) add(more load) {
+	s.held.add(more)
+	s.limits.total.add(more)
+	s.limits.byOwner[s.owner].add(more)
+}
+
+// shrink gives back all bytes but these.
+func (s *stay) shrink(bytes int) {
+	s.limits.mu.Lock()
+	defer s.limits.mu.Unlock()
+	s.add(load{bytes: bytes - s.held.bytes})
+}
+
+func (s *stay) leave() {
+	s.limits.mu.Lock()
+	defer s.limits.mu.Unlock()
+	s.add(load{-s.held.calls, -s.held.bytes, -s.held.streams})
+	if *s.limits.byOwner[s.owner] == (load{}) {
+		delete(s.limits.byOwner, s.owner)
+	}
 }

@@ -12,7 +12,7 @@ import (
 const (
 	writeTimeout  = 30 * time.Second // for each part
 	writePart     = 64 << 10
-	answerTimeout = 5 * time.Minute // for one message or event
+	answerTimeout = 2 * time.Minute // for one message or event
 )
 
 // response watches an answer on its way out.

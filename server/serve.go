@@ -72,16 +72,17 @@ func (f *front) post(w *response, r *http.Request, req *request) error {
 	if r.ContentLength >= 0 && r.ContentLength <= maxBody {
 		size = int(r.ContentLength)
 	}
-	leave, ok := f.limits.enter(req.token.owner, load{calls: 1, bytes: size})
+	stay, ok := f.limits.enter(req.token.owner, load{calls: 1, bytes: size})
 	if !ok {
 		return errBusy
 	}
-	req.onSettle(func(bool) { leave() })
+	req.onSettle(func(bool) { stay.leave() })
 	e, err := readMessage(w, r)
 	if err != nil {
 		req.settle(false)
 		return err
 	}
+	stay.shrink(int(r.ContentLength)) // as it was read
 	if r.URL.Path == "/message" {
 		return f.postSSE(w, r, req, e)
 	}
@@ -150,11 +151,11 @@ func (f *front) openStream(w *response, r *http.Request, req *request) error {
 // stream serves what has no end of its own, until the client leaves or the server
 // stops.
 func (f *front) stream(w *response, r *http.Request, req *request) error {
-	leave, ok := f.limits.enter(req.token.owner, load{streams: 1})
+	stay, ok := f.limits.enter(req.token.owner, load{streams: 1})
 	if !ok {
 		return errBusy
 	}
-	defer leave()
+	defer stay.leave()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(f.streams, cancel)()
@@ -171,49 +172,3 @@ func (f *front) deleteSession(w *response, r *http.Request, req *request) error 
 	f.mcp.ServeHTTP(w, r)
 	return nil
 }
-
-// openSSE serves a stream of the legacy transport.
-func (f *front) openSSE(w *response, r *http.Request, req *request) error {
-	leave, ok := f.limits.enter(req.token.owner, load{streams: 1})
-	if !ok {
-		return errBusy
-	}
-	defer leave()
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	stream := &sseStream{of: req.token, waited: req.waited, close: cancel, pending: make(map[string][]*request)}
-	req.stream = stream
-	defer f.sse.forget(stream)
-	f.sse.server.ServeHTTP(sseWriter{w, stream}, r.WithContext(ctx))
-	return nil
-}
-
-// postSSE serves a message whose answer goes to a stream. mcp-go accepts it at
-// once, and serves it for as long as it takes.
-func (f *front) postSSE(w *response, r *http.Request, req *request, e envelope) error {
-	due := false // an answer will come, and settle the request
-	defer func() {
-		if !due {
-			req.settle(false)
-		}
-	}()
-	stream := f.sse.find(req.token, r.URL.Query().Get("sessionId"))
-	if stream == nil {
-		return errNoStream
-	}
-	req.stream, req.waited = stream, stream.waited
-	if e.id == nil || e.method == "" {
-		f.sse.server.ServeHTTP(w, r)
-		return nil
-	}
-	if !stream.expect(e.id, req) {
-		return errNoStream
-	}
-	f.sse.server.ServeHTTP(w, r)
-	if due = w.code() == http.StatusAccepted; !due {
-		stream.drop(req)
-	}
-	return nil
-}
-
-var errNoStream = refuse(http.StatusNotFound, "no such session: open /sse first")
