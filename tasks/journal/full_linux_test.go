@@ -26,13 +26,19 @@ func TestFullDisk(t *testing.T) {
 	if err := os.WriteFile(ballast, make([]byte, 200<<10), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	atRest := filepath.Join(dir, "rest.db")
+	if err := openOnly(atRest, ""); err != nil {
+		t.Fatal(err)
+	}
 	j, err := journal.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	written := fill(t, j)
-	if _, err := journal.Open(filepath.Join(dir, "second.db")); !errors.Is(err, journal.ErrFull) {
-		t.Errorf("a new journal on the full disk: got %v, want ErrFull", err)
+	for _, path := range []string{atRest, filepath.Join(dir, "new.db")} {
+		if _, err := journal.Open(path); !errors.Is(err, journal.ErrFull) {
+			t.Errorf("%s on the full disk: got %v, want ErrFull", path, err)
+		}
 	}
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)

@@ -32,9 +32,10 @@ import (
 
 // Journal is one open file. Its methods may be used from many goroutines.
 type Journal struct {
-	path  string
-	write *sql.DB // exactly one connection, never interrupted
-	read  *sql.DB
+	path     string
+	write    *sql.DB // exactly one connection, never interrupted
+	read     *sql.DB
+	trimFrom int64 // size of the WAL; who has the writing connection may touch it
 }
 
 // Open opens or creates the journal at path, readable by its owner only. It
@@ -54,7 +55,7 @@ func open(path string, to connector) (*Journal, error) {
 	if err := prepare(path, to); err != nil {
 		return nil, fmt.Errorf("journal %s: %w", path, err)
 	}
-	j := &Journal{path: path}
+	j := &Journal{path: path, trimFrom: largeWAL}
 	if j.write, err = connect(path, to, 1); err != nil {
 		return nil, fmt.Errorf("journal %s: %w", path, err)
 	}
@@ -125,17 +126,24 @@ func (j *Journal) update(ctx context.Context, fn func(ctx context.Context, tx *s
 }
 
 // largeWAL is the size from which the WAL is moved into the file even if others
-// read all the time. What SQLite does by itself, every 4 MB, waits for a moment
-// in which nobody reads.
+// read at every moment. What SQLite does by itself, every 4 MB, waits for a
+// moment in which nobody reads.
 const largeWAL = 16 << 20
 
+// trim moves a large WAL into the file. It waits a tenth of a second for readers;
+// when they take longer, it is tried again after as much growth.
 func (j *Journal) trim(ctx context.Context, conn *sql.Conn) {
 	info, err := os.Stat(j.path + "-wal")
-	if err != nil || info.Size() < largeWAL {
+	if err != nil || info.Size() < j.trimFrom {
 		return
 	}
-	// When it fails, for lack of space perhaps, the WAL is as good as before.
-	_, _ = conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)")
+	var busy, frames, moved int
+	err = conn.QueryRowContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+	if err != nil || busy != 0 { // the WAL is as good as before
+		j.trimFrom = info.Size() + largeWAL
+		return
+	}
+	j.trimFrom = largeWAL
 }
 
 // begin takes the writing connection and the write lock.

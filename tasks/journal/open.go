@@ -40,7 +40,7 @@ func prepare(path string, to connector) error {
 // makePrivate creates the file for its owner only, or takes the others' rights
 // from one that exists. SQLite gives its -wal and -shm files the same mode. An
 // existing file is not opened: POSIX drops all locks of a process on a file when
-// it closes any descriptor of it, also the ones of another open Journal.
+// it closes any descriptor of it, also those of another open Journal.
 func makePrivate(path string) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err == nil {

@@ -274,33 +274,6 @@ func TestDeathHalfWayThroughCheckpoint(t *testing.T) {
 	}
 }
 
-// POSIX drops a process's locks on a file when it closes any descriptor of it.
-// Without them the next process to leave takes the WAL away from under this one.
-func TestOpeningAgainKeepsTheLocks(t *testing.T) {
-	path := newFile(t)
-	j := open(t, path)
-	order(t, j, "a")
-	again, err := journal.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := again.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := child(t, "visit", "b", path).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	order(t, j, "c")
-	if out, err := child(t, "visit", "d", path).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	for name, j := range map[string]*journal.Journal{"this journal": j, "a new one": open(t, path)} {
-		if got := ids(j.OpenTasks(t.Context(), upstream)); got != "a b c d " {
-			t.Errorf("%s has %q, want all four", name, got)
-		}
-	}
-}
-
 func TestWhatCannotBeOpened(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := journal.Open(filepath.Join(dir, "missing", "journal.db")); !errors.Is(err, fs.ErrNotExist) {

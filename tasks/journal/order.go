@@ -120,15 +120,15 @@ func (j *Journal) Attend(ctx context.Context, task, process string, by int) erro
 }
 
 func attend(ctx context.Context, tx *sql.Tx, task, process string, by int) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO attendance (task, process, count) VALUES (?1, ?2, MAX(?3, 0))
-		ON CONFLICT DO UPDATE SET count = MAX(count + ?3, 0)`, task, process, by)
+	_, err := tx.ExecContext(ctx, `INSERT INTO attendance (task, process, count) VALUES (?1, ?2, ?3)
+		ON CONFLICT DO UPDATE SET count = count + ?3`, task, process, by)
 	if isForeignKey(err) {
 		return ErrNotFound
 	}
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM attendance WHERE task = ? AND process = ? AND count = 0", task, process)
+	_, err = tx.ExecContext(ctx, "DELETE FROM attendance WHERE task = ? AND process = ? AND count <= 0", task, process)
 	return err
 }
 

@@ -25,8 +25,8 @@ func ids(tasks []journal.Task, err error) string {
 
 func TestLists(t *testing.T) {
 	j := openNew(t)
-	order(t, j, "z", createdAt(noon)) // four in one millisecond: the order of arrival counts
-	order(t, j, "y", createdAt(noon), process("p2"))
+	order(t, j, "y", createdAt(noon)) // three in one millisecond: the order of arrival counts
+	order(t, j, "z", createdAt(noon), process("p2"))
 	order(t, j, "x", createdAt(noon))
 	order(t, j, "early", createdAt(noon.Add(-time.Minute)), func(in *journal.Intent) { in.Task.Model = "wan2.2-t2i-flash" })
 	order(t, j, "bobs", func(in *journal.Intent) { in.Task.Owner = "bob" })
@@ -34,11 +34,11 @@ func TestLists(t *testing.T) {
 	setState(t, j, "x", "SUCCEEDED", false)
 	ctx := t.Context()
 	for name, c := range map[string][2]string{
-		"recent":           {"x y z early ", ids(j.Recent(ctx, upstream, "ann", 10))},
-		"the two newest":   {"x y ", ids(j.Recent(ctx, upstream, "ann", 2))},
+		"recent":           {"x z y early ", ids(j.Recent(ctx, upstream, "ann", 10))},
+		"the two newest":   {"x z ", ids(j.Recent(ctx, upstream, "ann", 2))},
 		"of a stranger":    {"", ids(j.Recent(ctx, upstream, "eve", 10))},
-		"open":             {"z y early bobs ", ids(j.OpenTasks(ctx, upstream))},
-		"held by others":   {"y ", ids(j.OthersOpen(ctx, upstream, "p1"))},
+		"open":             {"y z early bobs ", ids(j.OpenTasks(ctx, upstream))},
+		"held by others":   {"z ", ids(j.OthersOpen(ctx, upstream, "p1"))},
 		"no doubts so far": {"", ids(j.InDoubt(ctx, upstream, model))},
 	} {
 		if diff := cmp.Diff(c[0], c[1]); diff != "" {

@@ -240,7 +240,9 @@ func TestContext(t *testing.T) {
 	}
 
 	ended, cancel := context.WithCancel(t.Context())
-	cancel()
+	if _, err := j.Change(ended, "b", nil, func(*journal.Task) error { cancel(); return nil }); err != nil {
+		t.Errorf("cancelled while it wrote: %v; want it to end as it would have", err)
+	}
 	if _, _, err := j.Order(ended, intent("c")); !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want Canceled", err)
 	}
