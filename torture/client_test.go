@@ -297,22 +297,29 @@ func (c *call) over() time.Time {
 }
 
 // story is what the client did for the wish, for a reader of a failure.
-func (k *wish) story() string {
+func (w *world) story(k *wish) string {
+	const clock = "15:04:05.000"
 	var b strings.Builder
-	for _, c := range k.calls {
-		fmt.Fprintf(&b, "  %s %s request %d, parallel %v", c.sent.Format("15:04:05.000"), c.server.name, c.id, c.parallel)
-		if !c.canceled.IsZero() {
-			fmt.Fprintf(&b, ", canceled %s", c.canceled.Format("15:04:05.000"))
-		}
-		if c.answered.IsZero() {
-			fmt.Fprintf(&b, ", no answer until %s\n", c.over().Format("15:04:05.000"))
+	for _, c := range w.calls {
+		if c.wish != k && (c.task == "" || w.subject(c.task) != k) {
 			continue
 		}
-		fmt.Fprintf(&b, ", answered %s: %s %s, found again %v, pictures %v\n", c.answered.Format("15:04:05.000"),
+		fmt.Fprintf(&b, "  %s %s request %d %s", c.sent.Format(clock), c.server.name, c.id, c.task)
+		if c.parallel {
+			b.WriteString(" in addition")
+		}
+		if !c.canceled.IsZero() {
+			fmt.Fprintf(&b, ", canceled %s", c.canceled.Format(clock))
+		}
+		if c.answered.IsZero() {
+			fmt.Fprintf(&b, ", no answer, over %s\n", c.over().Format(clock))
+			continue
+		}
+		fmt.Fprintf(&b, ", answered %s: %s %s, found again %v, pictures %v\n", c.answered.Format(clock),
 			c.answer.TaskID, c.answer.Status, c.answer.Deduplicated, c.answer.hasPictures())
 	}
 	for id, at := range k.given {
-		fmt.Fprintf(&b, "  %s the pictures of %s were there\n", at.Format("15:04:05.000"), id)
+		fmt.Fprintf(&b, "  %s the pictures of %s were there\n", at.Format(clock), id)
 	}
 	return b.String()
 }

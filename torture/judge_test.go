@@ -95,7 +95,7 @@ func (w *world) judge() verdict {
 	for _, k := range w.wishes {
 		if more := paid[k.marker] - k.owed(); more > 0 {
 			w.verdict.duplicates += more
-			w.wrong("%s: %d paid, and the client had asked for %d\n%s", k.marker, paid[k.marker], k.owed(), k.story())
+			w.wrong("%s: %d paid, and the client had asked for %d\n%s", k.marker, paid[k.marker], k.owed(), w.story(k))
 		}
 	}
 	w.judgeBudget(s, pictures)
@@ -233,13 +233,20 @@ func (w *world) judgeService() {
 	if stats.MaxQueries > 20 {
 		w.wrong("%d queries within a second; 20 are published", stats.MaxQueries)
 	}
-	for spelling, got := range stats.Models {
-		m, ok := dashscope.LookupModel(spelling)
-		if limit := m.Offers[dashscope.Beijing].SubmitsPerSecond; !ok || float64(got.MaxCreates) > limit {
-			w.wrong("%d creates of %s within a second; %v are published", got.MaxCreates, spelling, limit)
+	for spelling, at := range w.orders {
+		m, _ := dashscope.LookupModel(spelling)
+		most := int(m.Offers[dashscope.Beijing].SubmitsPerSecond)
+		for i := most; i < len(at); i++ {
+			if d := at[i].Sub(at[i-most]); d < second {
+				w.wrong("%d creates of %s within %s; %d a second are published", most+1, spelling, d, most)
+			}
 		}
 	}
 }
+
+// second is the shortest that "per second" is taken for here: a network and a
+// machine with other work bring two requests closer together than they were sent.
+const second = 800 * time.Millisecond
 
 // judgeLives reads what the servers said on the way.
 func (w *world) judgeLives() {

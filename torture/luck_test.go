@@ -131,6 +131,7 @@ func (w *world) admin(what string, body any) {
 // goodLuck ends all trouble.
 func (w *world) goodLuck() {
 	w.wire.trouble.Store(0)
+	w.wire.on(nil, nil)
 	w.service.ask(http.MethodDelete, "/admin/faults", nil, nil)
 	w.service.ask(http.MethodPost, "/admin/lag", map[string]any{"list_lag_ms": 0}, nil)
 	w.service.ask(http.MethodPost, "/admin/excess", map[string]any{"excess": "queue"}, nil)

@@ -254,7 +254,7 @@ func (s *server) gone() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if took := s.endedAt.Sub(s.leaving); took > mostToLeave || s.exitCode != 0 {
+	if took := s.endedAt.Sub(s.leaving); took > mostToLeave || (s.exitCode != 0 && !s.killed) {
 		s.t.Errorf("%s ended %s after it was told to, with %d\n%s", s.name, took.Round(time.Millisecond), s.exitCode, tail(s.stderr.String(), 30))
 	}
 }
@@ -266,6 +266,14 @@ func (s *server) isAlive() bool {
 	default:
 		return true
 	}
+}
+
+// isGreeted reports whether it has answered hello. Before that a signal may meet a
+// process that does not listen yet.
+func (s *server) isGreeted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.asked[1]
 }
 
 func (s *server) isLeaving() bool {

@@ -1,7 +1,6 @@
 package torture_test
 
 import (
-	"bytes"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -23,14 +22,12 @@ func TestWrittenBeforeSent(t *testing.T) {
 	m.at(wire.listener.Addr().String())
 	var mu sync.Mutex
 	var sent [][]row
-	wire.first = func(first []byte) {
-		if bytes.Equal(first, []byte("POST")) { // held up until this returns
-			rows := m.journal("state = 'SUBMITTING'")
-			mu.Lock()
-			defer mu.Unlock()
-			sent = append(sent, rows)
-		}
-	}
+	wire.on(func() { // the order is held up until this returns
+		rows := m.journal("state = 'SUBMITTING'")
+		mu.Lock()
+		defer mu.Unlock()
+		sent = append(sent, rows)
+	}, nil)
 	go wire.run()
 	s := m.serve("writer", nil).hello()
 	for i, model := range []string{"wan2.6-t2i", "wan2.2-t2i-plus", "wan2.1-t2i-turbo"} {

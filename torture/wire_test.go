@@ -1,6 +1,7 @@
 package torture_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -18,12 +19,12 @@ type wire struct {
 	to       string
 	trouble  atomic.Int64 // in how many of a thousand connections
 	broken   atomic.Int64 // connections that met trouble
-	// first is called with the first bytes of each connection before they are
-	// carried on; nil for nothing.
-	first func([]byte)
 
 	mu     sync.Mutex
 	random *rand.Rand
+	// order and answer are called when the first bytes of an order, or of the answer
+	// to one, have arrived here, before they are carried on. nil for nothing.
+	order, answer func()
 }
 
 func newWire(t *testing.T, to string, random *rand.Rand) *wire {
@@ -86,32 +87,54 @@ func (w *wire) carry(from net.Conn) {
 		reset(from)
 		return
 	}
+	var paid atomic.Bool // the connection orders something
 	var both sync.WaitGroup
 	both.Go(func() {
-		if w.first != nil {
-			w.peek(from, to)
-		}
-		w.copy(to, from, f.request, f.pause)
+		w.copy(to, from, f.request, f.pause, func(first []byte) {
+			if paid.Store(bytes.HasPrefix(first, []byte("POST"))); paid.Load() {
+				w.at(&w.order)
+			}
+		})
 	})
-	both.Go(func() { w.copy(from, to, f.all, f.pause) })
+	both.Go(func() {
+		w.copy(from, to, f.all, f.pause, func([]byte) {
+			if paid.Load() {
+				w.at(&w.answer)
+			}
+		})
+	})
 	both.Wait()
 	_ = from.Close()
 	_ = to.Close()
 }
 
-// peek shows the first bytes before they are carried on.
-func (w *wire) peek(from io.Reader, to io.Writer) {
-	buffer := make([]byte, 4)
-	n, _ := io.ReadFull(from, buffer)
-	w.first(buffer[:n])
-	_, _ = to.Write(buffer[:n])
+// at calls one of order and answer.
+func (w *wire) at(moment *func()) {
+	w.mu.Lock()
+	fn := *moment
+	w.mu.Unlock()
+	if fn != nil {
+		fn()
+	}
 }
 
-// copy carries one direction until it ends or is to be cut, which ends both.
-func (w *wire) copy(to, from net.Conn, most int64, pause time.Duration) {
+// on sets order and answer.
+func (w *wire) on(order, answer func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.order, w.answer = order, answer
+}
+
+// copy carries one direction until it ends or is to be cut, which ends both. first
+// sees what comes first.
+func (w *wire) copy(to, from net.Conn, most int64, pause time.Duration, first func([]byte)) {
 	buffer := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buffer)
+		if first != nil {
+			first(buffer[:n])
+			first = nil
+		}
 		if most >= 0 && int64(n) > most {
 			n, err = int(most), errors.New("cut")
 		}

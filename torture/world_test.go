@@ -27,8 +27,9 @@ type world struct {
 	all     []*server
 	verdict verdict
 
-	creates []simulator.Entry // what the service logged of orders
-	seen    int64             // up to where its log was read
+	creates []simulator.Entry      // what the service logged of orders
+	orders  map[string][]time.Time // when they came, the refused ones too, by model
+	seen    int64                  // up to where its log was read
 
 	mu sync.Mutex
 	history
@@ -43,8 +44,8 @@ const mostOpen = 20
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		machine: newMachine(t, "50"), seed: seed, random: rand.New(rand.NewPCG(seed, 1)),
-		history:  history{owners: map[string]*wish{}, ends: map[string]end{}},
-		byMarker: map[string]*wish{}, pending: map[*server][]*call{},
+		history: history{owners: map[string]*wish{}, ends: map[string]end{}},
+		orders:  map[string][]time.Time{}, byMarker: map[string]*wish{}, pending: map[*server][]*call{},
 	}
 	w.wire = newWire(t, w.service.host, rand.New(rand.NewPCG(seed, 2)))
 	w.at(w.wire.listener.Addr().String())
@@ -68,6 +69,7 @@ func (w *world) live() {
 	if w.chance(0.95) {
 		s.hello()
 	}
+	w.ambush(s)
 	end := time.Now().Add(w.span(20*time.Millisecond, 2500*time.Millisecond))
 	for {
 		w.act()
@@ -80,6 +82,25 @@ func (w *world) live() {
 	}
 	w.die()
 	w.readLog()
+}
+
+// ambush kills a server at one of the worst moments, if its time comes: an order has
+// left it and has not arrived, or the answer has left the service and has not arrived.
+func (w *world) ambush(s *server) {
+	kill := sync.OnceFunc(func() {
+		s.mu.Lock()
+		s.killed = true
+		s.mu.Unlock()
+		_ = s.cmd.Process.Kill()
+	})
+	switch w.random.IntN(6) {
+	case 0:
+		w.wire.on(kill, nil)
+	case 1:
+		w.wire.on(nil, kill)
+	default:
+		w.wire.on(nil, nil)
+	}
 }
 
 func (w *world) start() *server {
@@ -234,7 +255,7 @@ func (w *world) die() {
 		s := w.running[i]
 		w.running = slices.Delete(w.running, i, i+1)
 		switch n := w.random.IntN(100); {
-		case n < 65:
+		case n < 60 || !s.isAlive() || !s.isGreeted():
 			w.verdict.kills++
 			s.kill()
 		case n < 80 && term != nil:
@@ -262,6 +283,9 @@ func (w *world) readLog() {
 	defer w.mu.Unlock()
 	for _, e := range entries {
 		w.seen = e.Seq
+		if e.Op == "create" && e.Model != "" {
+			w.orders[e.Model] = append(w.orders[e.Model], e.Time)
+		}
 		if e.Accepted {
 			w.creates = append(w.creates, e)
 		}
