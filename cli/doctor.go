@@ -69,7 +69,7 @@ func (p *program) examine(ctx context.Context, s *settings) []finding {
 	all := p.examineDisk(s)
 	a, err := p.account(s)
 	if err != nil {
-		return append(all, failure("key", err))
+		return append(all, failure("account", err))
 	}
 	all = append(all, examineKey(a)...)
 	all = append(all, examineProxy(ctx, a))

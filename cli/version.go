@@ -9,6 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// release is the version of a released build; the linker writes it.
+var release string
+
 // build is what the Go toolchain wrote into the program.
 type build struct {
 	Version  string `json:"version"`
@@ -20,13 +23,16 @@ type build struct {
 }
 
 func readBuild() build {
-	b := build{Version: "devel", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b := build{Version: release, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return b
+		info = &debug.BuildInfo{}
 	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		b.Version = v
+	if b.Version == "" {
+		b.Version = info.Main.Version
+	}
+	if b.Version == "" || b.Version == "(devel)" {
+		b.Version = "devel"
 	}
 	for _, s := range info.Settings {
 		switch s.Key {
