@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"database/sql"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,4 +41,45 @@ func TestAskedAgainAfterTheAnswerIsAnotherOrder(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The same while the journal is busy, so that the canceled call is still being
+// written down when the next one comes.
+func TestCanceledWhileTheJournalIsBusyIsOneOrder(t *testing.T) {
+	w := newWorld(t)
+	p := dial(t, w)
+	p.start()
+	cancel := func(id string) string {
+		return `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`
+	}
+	p.send(call("1", "generate_image", flower))
+	for w.sim.Stats().Accepted == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.send(cancel("1"))
+	other, err := sql.Open("sqlite", "file:"+w.journal+"?_txlock=immediate&_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	for _, id := range []string{"2", "3", "4", "5"} {
+		busy, err := other.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.send(call(id, "generate_image", flower))
+		time.Sleep(50 * time.Millisecond)
+		p.send(cancel(id), call("1"+id, "generate_image", flower))
+		time.Sleep(50 * time.Millisecond)
+		if err := busy.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		p.send(cancel("1" + id))
+	}
+	p.send(call("9", "get_task", "{}"))
+	p.answer("9")
+	if got := w.sim.Stats().Accepted; got != 1 {
+		t.Errorf("orders at the service: got %d, want 1", got)
+	}
 }

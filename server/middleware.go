@@ -61,31 +61,6 @@ func recoverResources(log *slog.Logger) mcpserver.ResourceHandlerMiddleware {
 	}
 }
 
-// endWaits ends a tool's context when nobody waits for its answer any more.
-// mcp-go lets a handler of the legacy SSE transport run on after its client has
-// left, and when the server stops, the contexts of HTTP requests must go on: an
-// answer to a request that is over is not written.
-func endWaits(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerFunc {
-	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		r := requestOf(ctx)
-		if r == nil {
-			return next(ctx, req)
-		}
-		defer context.AfterFunc(ctx, r.leave)()
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		defer context.AfterFunc(r.waited, func() {
-			r.leave()
-			cancel(context.Cause(r.waited))
-		})()
-		result, err := next(ctx, req)
-		if canceled(ctx) {
-			r.cancel()
-		}
-		return result, err
-	}
-}
-
 // pictureReads lets few pictures be read at once, each until its answer is
 // written, so that a client that asks for many and reads none cannot fill the
 // memory.

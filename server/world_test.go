@@ -30,6 +30,7 @@ type world struct {
 	client  *dashscope.Client
 	sim     *simulator.Simulator
 	probe   *probe
+	journal string // its file
 }
 
 // probe is what the additional tools tell.
@@ -48,7 +49,8 @@ func newWorld(t testing.TB, change ...func(*server.Deps)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := journal.Open(filepath.Join(t.TempDir(), "journal.db"))
+	path := filepath.Join(t.TempDir(), "journal.db")
+	j, err := journal.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,7 @@ func newWorld(t testing.TB, change ...func(*server.Deps)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{MCPServer: s, service: service, client: client, sim: sim, probe: &probe{
+	w := &world{MCPServer: s, service: service, client: client, sim: sim, journal: path, probe: &probe{
 		delivered: make(chan bool, 2000), canceled: make(chan bool, 2000), started: make(chan struct{}, 2000),
 	}}
 	w.addTools()
