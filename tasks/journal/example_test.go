@@ -18,13 +18,13 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(state) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(state)
 	j, err := journal.Open(filepath.Join(state, "journal.db"))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer j.Close() //nolint:errcheck // rows are durable already
+	defer j.Close()
 
 	now := time.Now()
 	order := journal.Intent{

@@ -135,13 +135,13 @@ func TestNoStatementReadsAllTasks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.Close() //nolint:errcheck // nothing more is asked of it
+	defer j.Close()
 	clear(r.statements)
 	if err := everything(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}
 	db := rawDB(t, path)
-	defer db.Close() //nolint:errcheck // it was only read
+	defer db.Close()
 	ofTask := regexp.MustCompile(`^(SCAN|SEARCH) (task|picture)\b`)
 	explained := 0
 	for statement := range r.statements {

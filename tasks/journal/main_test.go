@@ -141,7 +141,7 @@ func setState(t testing.TB, j *journal.Journal, id, state string, open bool) {
 func query[T any](t testing.TB, path, text string) (answer T) {
 	t.Helper()
 	db := rawDB(t, path)
-	defer db.Close() //nolint:errcheck // it was only read
+	defer db.Close()
 	if err := db.QueryRowContext(context.Background(), text).Scan(&answer); err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}

@@ -15,5 +15,5 @@ func refuseNetwork(dir string) error {
 		return err
 	}
 	// The field is signed and 32 bits wide on some CPUs.
-	return refuseKind(dir, networkFileSystems[uint32(fs.Type)]) //nolint:gosec // the magic numbers have 32 bits
+	return refuseKind(dir, networkFileSystems[uint32(fs.Type)])
 }

@@ -110,7 +110,7 @@ func examine(path string, to connector, query url.Values, size int64) (err error
 	db := sql.OpenDB(c)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	ctx := context.Background()
-	err = patiently(ctx, func() error {
+	return explain(patiently(ctx, func() error {
 		version, err := userVersion(ctx, db)
 		if err == nil {
 			err = refuseNewer(version)
@@ -119,11 +119,7 @@ func examine(path string, to connector, query url.Values, size int64) (err error
 			err = checkPages(ctx, db, size, query.Has("immutable"))
 		}
 		return err
-	})
-	if isReadOnly(err) {
-		return nil // its creation was cut off, which only a writer can undo
-	}
-	return explain(err)
+	}))
 }
 
 // checkedSize is up to where a file is checked page by page when it is opened,

@@ -3,6 +3,7 @@ package journal_test
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql/driver"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -312,6 +313,56 @@ func TestManyProcessesCreateTheJournal(t *testing.T) {
 		}
 		if all, err := open(t, path).OpenTasks(t.Context(), upstream); len(all) != 8 || err != nil {
 			t.Errorf("got %d tasks, %v; want 8", len(all), err)
+		}
+	}
+}
+
+// asked puts a question to each new connection.
+type asked struct {
+	driver.Connector
+	question string
+	answer   func(driver.Value)
+}
+
+func (a asked) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := a.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, a.question, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer := make([]driver.Value, 1)
+	if err := errors.Join(rows.Next(answer), rows.Close()); err != nil {
+		return nil, err
+	}
+	a.answer(answer[0])
+	return conn, nil
+}
+
+// What makes a commit survive a power cut, on every connection that can write.
+func TestEveryConnectionIsDurable(t *testing.T) {
+	for question, want := range map[string]any{
+		"PRAGMA synchronous": int64(2), "PRAGMA journal_mode": "wal", "PRAGMA fullfsync": int64(1), "PRAGMA foreign_keys": int64(1),
+	} {
+		path := filled(t)
+		var got []driver.Value
+		j, err := journal.OpenThrough(path, func(c driver.Connector) driver.Connector {
+			return asked{c, question, func(v driver.Value) { got = append(got, v) }}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = got[1:] // the first one only looked, and was closed
+		if _, err := j.Task(t.Context(), "t0"); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]driver.Value{want, want}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", question, diff)
+		}
+		if err := j.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		if err := os.Chmod(dir, 0o555); err != nil {
 			t.Fatal(err)
 		}
-		defer os.Chmod(dir, 0o700) //nolint:errcheck // for the removal of the folder
+		t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) // so that it can be removed
 	}
 	for name, path := range map[string]string{"with a journal": path, "without": filepath.Join(empty, "journal.db")} {
 		cmd := child(t, "open", "x", path)
