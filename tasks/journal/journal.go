@@ -8,7 +8,8 @@
 // failing. The package knows rows and their rules, nothing of the service.
 //
 // A context bounds the wait for a turn. A write that has begun runs to its end,
-// in milliseconds, so an error always means that nothing was written.
+// in milliseconds: an error means that nothing was written, unless it is the
+// disk's own (SQLite's "disk I/O error"), after which nobody knows.
 //
 //	j, err := journal.Open(filepath.Join(state, "journal.db"))
 //	...
@@ -104,7 +105,7 @@ func fileURI(path string, query url.Values) string {
 // update runs fn in one durable transaction. fn gets a context that does not end
 // with ctx: an interrupted connection would be replaced, and [Journal.Changed]
 // compares what one and the same connection has seen.
-func (j *Journal) update(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) (err error) {
+func (j *Journal) update(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
 	conn, tx, err := j.begin(ctx)
 	if err != nil {
 		return explain(err)
@@ -113,7 +114,7 @@ func (j *Journal) update(ctx context.Context, fn func(ctx context.Context, tx *s
 	// a commit, or when SQLite has undone everything itself, it does nothing.
 	defer func() {
 		_ = tx.Rollback()
-		err = errors.Join(err, conn.Close())
+		_ = conn.Close() // back to the pool
 	}()
 	if err := fn(context.WithoutCancel(ctx), tx); err != nil {
 		return explain(err)
@@ -187,7 +188,7 @@ func patiently(ctx context.Context, op func() error) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case time.Since(start) > patience:
-			return fmt.Errorf("another process has held the journal for %v; is one stopped? (%w)", patience, err)
+			return fmt.Errorf("another process has held the journal for %v; is one of them stopped?", patience)
 		}
 	}
 }

@@ -11,33 +11,34 @@ import (
 // Task is a row. States are the words of package tasks; the journal itself gives
 // a meaning to the ones named below.
 type Task struct {
-	ID, Upstream, Owner, Session string
-	Key                          string // idempotency key, "" for none
-	Fingerprint                  string
-	Model                        string
-	N                            int
-	Request                      []byte
-	SeedChosen, Sync, Foreign    bool
-	State, Code, Reason          string
-	Open                         bool
-	Holder                       string
-	Fence                        int64
-	LeaseUntil                   time.Time
-	Posts                        int
-	NotBefore                    time.Time
-	UpstreamID, RequestID        string
-	Created, Sent, Deadline      time.Time
-	Doubted                      time.Time
-	InDoubt                      bool
-	Reads                        int
-	Accepted, Ended              time.Time
-	Served                       time.Duration
-	Looked                       time.Time
-	Billed                       int
-	Price                        int64
-	Counted                      int
-	Delivered                    time.Time
-	Pictures                     []Picture
+	ID, Upstream, Owner       string
+	Session                   string // takes turns with all others, of every process
+	Key                       string // idempotency key, "" for none
+	Fingerprint               string
+	Model                     string
+	N                         int
+	Request                   []byte
+	SeedChosen, Sync, Foreign bool
+	State, Code, Reason       string
+	Open                      bool
+	Holder                    string
+	Fence                     int64
+	LeaseUntil                time.Time
+	Posts                     int
+	NotBefore                 time.Time
+	UpstreamID, RequestID     string
+	Created, Sent, Deadline   time.Time
+	Doubted                   time.Time
+	InDoubt                   bool
+	Reads                     int
+	Accepted, Ended           time.Time
+	Served                    time.Duration
+	Looked                    time.Time
+	Billed                    int
+	Price                     int64
+	Counted                   int
+	Delivered                 time.Time
+	Pictures                  []Picture
 }
 
 // Picture is a row of its own, n from 1.
