@@ -228,21 +228,36 @@ func (w *world) wishOf(prompt string) *wish {
 	return w.byMarker[marker]
 }
 
-// isWaitedFor reports whether the client waits on a call for the wish, or on
-// get_task for one of its tasks. It waits no more on a server that died, or whose
-// input it has closed.
-func (w *world) isWaitedFor(k *wish) bool {
+// reach is how long a cancel or the end of input may take to be heard of: a repeat
+// on the same connection comes behind it, one at another server must not be first.
+const reach = time.Second
+
+// isWaitedFor reports whether anybody waits on a call for the wish, or on get_task
+// for one of its tasks, as far as the server by can know that is asked next.
+func (w *world) isWaitedFor(k *wish, by *server) bool {
 	for s, calls := range w.pending {
-		if !s.isAlive() || s.isClosed() {
-			continue
-		}
 		if slices.ContainsFunc(calls, func(c *call) bool {
-			return c.canceled.IsZero() && (c.wish == k || c.task != "" && w.subject(c.task) == k)
+			return (c.wish == k || c.task != "" && w.subject(c.task) == k) && !s.hasLeft(c.canceled, by)
 		}) {
 			return true
 		}
 	}
 	return false
+}
+
+// hasLeft reports whether a server knows that nobody waits on its call: it is dead,
+// or it has heard that the call was canceled or its input has ended.
+func (s *server) hasLeft(canceled time.Time, by *server) bool {
+	if !s.isAlive() {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped || time.Since(s.continued) < reach {
+		return false
+	}
+	heard := func(since time.Time) bool { return !since.IsZero() && (s == by || time.Since(since) > reach) }
+	return heard(canceled) || s.closed && heard(s.leaving)
 }
 
 // subject is the wish that a task is for, by our id or the service's.

@@ -45,19 +45,20 @@ type server struct {
 	// hear gets each answer, as it comes; it must be quick.
 	hear func(s *server, id int, m message)
 
-	mu       sync.Mutex
-	last     int             // id of the last request
-	asked    map[int]bool    // requests without an answer
-	answers  map[int]message //
-	killed   bool            // it may end in the middle of a line
-	closed   bool            // its input
-	leaving  time.Time       // when it was told to end, zero for never
-	stopped  bool            // by SIGSTOP
-	news     chan struct{}   // gets a value with each answer
-	ended    chan struct{}   // closed when all it said was read and it has been waited for
-	endedAt  time.Time       // then
-	exitCode int             // then
-	memory   int64           // then: the most it had, in bytes, 0 where the system does not tell
+	mu        sync.Mutex
+	last      int             // id of the last request
+	asked     map[int]bool    // requests without an answer
+	answers   map[int]message //
+	killed    bool            // it may end in the middle of a line
+	closed    bool            // its input
+	leaving   time.Time       // when it was told to end, zero for never
+	stopped   bool            // by pause
+	continued time.Time
+	news      chan struct{} // gets a value with each answer
+	ended     chan struct{} // closed when all it said was read and it has been waited for
+	endedAt   time.Time     // then
+	exitCode  int           // then
+	memory    int64         // then: the most it had, in bytes, 0 where the system does not tell
 }
 
 // message is what a server sends: an answer, or a notification.
@@ -282,10 +283,26 @@ func (s *server) isLeaving() bool {
 	return !s.leaving.IsZero()
 }
 
-func (s *server) isClosed() bool {
+// pause stops it for a while, as a closed lid or a debugger does.
+func (s *server) pause(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.closed
+	if s.stopped || s.cmd.Process.Signal(stop) != nil {
+		return
+	}
+	s.stopped = true
+	time.AfterFunc(d, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		_ = s.cmd.Process.Signal(cont)
+		s.stopped, s.continued = false, time.Now()
+	})
+}
+
+func (s *server) isStopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopped
 }
 
 func tail(text string, lines int) string {

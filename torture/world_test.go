@@ -71,7 +71,7 @@ func (w *world) live() {
 	}
 	w.ambush(s)
 	end := time.Now().Add(w.span(20*time.Millisecond, 2500*time.Millisecond))
-	for {
+	for s.isAlive() {
 		w.act()
 		pause := w.span(time.Millisecond, 250*time.Millisecond)
 		if time.Now().Add(pause).After(end) {
@@ -80,8 +80,8 @@ func (w *world) live() {
 		}
 		time.Sleep(pause)
 	}
-	w.die()
 	w.readLog()
+	w.die()
 }
 
 // ambush kills a server at one of the worst moments, if its time comes: an order has
@@ -113,7 +113,10 @@ func (w *world) start() *server {
 
 // act is one thing that a client does, or that happens to it.
 func (w *world) act() {
-	s := w.running[w.random.IntN(len(w.running))]
+	s := oneOf(w, w.running...)
+	if !s.isAlive() {
+		return
+	}
 	open := w.openWishes()
 	switch n := w.random.IntN(100); {
 	case n < 40 && len(open) < mostOpen:
@@ -123,7 +126,7 @@ func (w *world) act() {
 	case n < 45 && len(open) < mostOpen: // several at once, in addition; with a key all are one
 		w.want(s, w.newWish(), 2+w.random.IntN(3))
 	case n < 65:
-		w.again(open)
+		w.again(s, open)
 	case n < 72:
 		w.more(s)
 	case n < 78:
@@ -135,8 +138,20 @@ func (w *world) act() {
 	case n < 97:
 		w.getTask(s, "", 0)
 	default:
-		w.pauseOne(s)
+		w.pause(s)
 	}
+}
+
+func (w *world) pause(s *server) {
+	if stop == nil {
+		return
+	}
+	most := 3 * time.Second
+	if w.chance(0.1) {
+		most = 15 * time.Second // its lease runs out, and others take its work
+	}
+	w.verdict.stops++
+	s.pause(w.span(50*time.Millisecond, most))
 }
 
 // want orders a wish for the first time, in many calls at once.
@@ -168,17 +183,13 @@ func (w *world) openWishes() (open []*wish) {
 
 // again repeats a call that brought nothing, as a client does after a timeout or a
 // restart: on any server.
-func (w *world) again(open []*wish) {
-	open = slices.DeleteFunc(open, func(k *wish) bool {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return k.key == "" && w.isWaitedFor(k)
-	})
-	if len(open) == 0 {
-		return
+func (w *world) again(s *server, open []*wish) {
+	w.mu.Lock()
+	open = slices.DeleteFunc(open, func(k *wish) bool { return k.key == "" && w.isWaitedFor(k, s) })
+	w.mu.Unlock()
+	if len(open) > 0 {
+		w.generate(s, oneOf(w, open...), w.random.IntN(3), false)
 	}
-	k := oneOf(w, open...)
-	w.generate(oneOf(w, w.running...), k, w.random.IntN(3), false)
 }
 
 // more buys a wish once more, on purpose, after its pictures were delivered.
@@ -186,7 +197,7 @@ func (w *world) more(s *server) {
 	w.mu.Lock()
 	var given []*wish
 	for _, k := range w.wishes {
-		if len(k.given) > 0 && !w.isWaitedFor(k) {
+		if len(k.given) > 0 && !w.isWaitedFor(k, s) {
 			given = append(given, k)
 		}
 	}
@@ -211,7 +222,7 @@ func (w *world) cancelOne(s *server) {
 	}
 	c := oneOf(w, under...)
 	c.canceled = time.Now()
-	repeat := c.wish != nil && !w.isWaitedFor(c.wish) && w.chance(0.5)
+	repeat := c.wish != nil && !w.isWaitedFor(c.wish, s) && w.chance(0.5)
 	w.mu.Unlock()
 	s.cancel(c.id)
 	if repeat {
@@ -235,19 +246,6 @@ func (w *world) anyTask() string {
 	return ids[max(0, len(ids)-1-w.random.IntN(20))]
 }
 
-// pauseOne stops a server for a while, as a laptop's lid or a debugger does.
-func (w *world) pauseOne(s *server) {
-	if stop == nil || s.cmd.Process.Signal(stop) != nil {
-		return
-	}
-	w.verdict.stops++
-	most := 3 * time.Second
-	if w.chance(0.1) {
-		most = 15 * time.Second // its lease runs out, and others take its work
-	}
-	time.AfterFunc(w.span(50*time.Millisecond, most), func() { _ = s.cmd.Process.Signal(cont) })
-}
-
 // die ends one server, or all.
 func (w *world) die() {
 	for len(w.running) > 0 {
@@ -255,7 +253,7 @@ func (w *world) die() {
 		s := w.running[i]
 		w.running = slices.Delete(w.running, i, i+1)
 		switch n := w.random.IntN(100); {
-		case n < 60 || !s.isAlive() || !s.isGreeted():
+		case n < 60 || !s.isAlive() || !s.isGreeted() || s.isStopped():
 			w.verdict.kills++
 			s.kill()
 		case n < 80 && term != nil:
