@@ -20,6 +20,7 @@ type front struct {
 	log      *slog.Logger
 	limits   *limits
 	sessions *sessions
+	calls    openCalls
 	held     atomic.Int64 // sessions of Streamable HTTP in memory
 	mcp      *mcpserver.StreamableHTTPServer
 	sse      *sseStreams

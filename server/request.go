@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
@@ -38,6 +39,11 @@ type request struct {
 	after    []func(written bool)
 	left     bool // the client waits no more
 	leaving  []func()
+
+	// takenBack is closed when the client cancels the request. nil where it has no
+	// way to do so after its connection is gone.
+	takenBack chan struct{}
+	graceEnd  time.Time // of the wait for it; zero before it has begun
 }
 
 type requestKey struct{}
@@ -81,6 +87,9 @@ func (r *request) settle(written bool) {
 // cancel notes that the client takes the request back, in so many words.
 func (r *request) cancel() {
 	r.mu.Lock()
+	if !r.canceled && r.takenBack != nil {
+		close(r.takenBack)
+	}
 	r.canceled = true
 	r.mu.Unlock()
 	r.leave()
@@ -154,25 +163,6 @@ func (r *request) isAsked() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.asked
-}
-
-// canceled reports whether the client itself took the request of ctx back. A
-// connection that broke says nothing, except in protocol version 2026-07-28 over
-// HTTP, where closing the stream is how a client cancels.
-func canceled(ctx context.Context) bool {
-	if !errors.Is(ctx.Err(), context.Canceled) {
-		return false
-	}
-	r := requestOf(ctx)
-	switch {
-	case r == nil || r.isCanceled():
-		return true
-	case r.waited.Err() == nil:
-		return true // mcp-go has heeded notifications/cancelled
-	case errors.Is(context.Cause(r.waited), errStopping):
-		return false
-	}
-	return r.http && mcpserver.IsModernRequest(ctx)
 }
 
 // callers tells on whose behalf a request is made. Ids of tasks that this program

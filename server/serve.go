@@ -111,6 +111,13 @@ func (f *front) postMCP(w *response, r *http.Request, req *request, e envelope) 
 		if err := f.checkSession(req.token, id); err != nil {
 			return err
 		}
+		switch {
+		case e.isCancel():
+			f.calls.cancel(id, e.target)
+		case e.id != nil && e.method != "":
+			req.takenBack = make(chan struct{})
+			defer f.calls.add(id, e.id, req)()
+		}
 	}
 	if modern && e.method == string(mcp.MethodSubscriptionsListen) {
 		return f.stream(w, r, req)

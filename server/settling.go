@@ -44,7 +44,7 @@ func (s *settling) middleware(next mcpserver.ToolHandlerFunc) mcpserver.ToolHand
 			cancel(context.Cause(r.waited))
 		})()
 		result, err := next(ctx, req)
-		if canceled(ctx) {
+		if isCanceled(ctx) {
 			r.cancel()
 		}
 		return result, err
