@@ -20,8 +20,8 @@ type driver struct {
 }
 
 // work starts a goroutine for the task unless it has one, which looks at the task
-// at once when it was left by others. Queued tasks need none: the dispatcher calls
-// them up.
+// at once when it was left by others and nobody has looked just now. Queued tasks
+// need none: the dispatcher calls them up.
 func (s *Service) work(ctx context.Context, row journal.Task, left bool) {
 	if !row.Open {
 		return
@@ -49,7 +49,7 @@ func (s *Service) work(ctx context.Context, row journal.Task, left bool) {
 			delete(s.working, row.ID)
 			s.mu.Unlock()
 		}()
-		s.follow(ctx, row.ID, leaseOf(row), d, left)
+		s.follow(ctx, row.ID, leaseOf(row), d, left && time.Since(row.Looked) > time.Second)
 	})
 }
 

@@ -215,5 +215,3 @@ func coldFive(durations []float64) watched {
 		i++
 	})
 }
-func figureFifty(t *testing.T) {}
-func figureQueue(t *testing.T) {}
