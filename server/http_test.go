@@ -368,7 +368,8 @@ func TestHTTPCancel(t *testing.T) {
 			func() { sse.post(cancelled("3")) },
 		},
 	} {
-		go c.ask()
+		answered := make(chan struct{})
+		go func() { defer close(answered); c.ask() }()
 		<-w.probe.started
 		c.cancel()
 		if explicit := <-w.probe.canceled; !explicit {
@@ -377,6 +378,7 @@ func TestHTTPCancel(t *testing.T) {
 		if delivered := <-w.probe.delivered; delivered {
 			t.Errorf("%s: a cancelled call counts as delivered", name)
 		}
+		<-answered
 	}
 }
 
