@@ -32,7 +32,7 @@ func TestREADME(t *testing.T) {
 	}
 	text := string(b)
 	for name, table := range map[string]string{
-		"tools": toolsTable(t), "models": modelsTable(), "regions": regionsTable(), "flags": flagsTable(),
+		"tools": toolsTable(t), "models": modelsTable(), "regions": regionsTable(), "flags": flagsTable(), "links": links(t, text),
 	} {
 		section := regexp.MustCompile(`(?s)(<!-- ` + name + `: [^\n]* -->\n).*?(<!-- end -->)`)
 		got := section.FindString(text)
