@@ -9,7 +9,7 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil { // most of them wait for pictures
+	if err := flag.Set("test.parallel", "8"); err != nil { // most of them wait for pictures
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

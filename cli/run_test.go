@@ -16,13 +16,17 @@ import (
 	"wan-image-mcp/dashscope/simulator"
 )
 
+// patience is how long a test waits for what should take a second: with the race
+// detector, on a busy machine, that is long.
+const patience = 4 * time.Minute
+
 // outcome is how one command line ended.
 type outcome struct {
 	code           int
 	stdout, stderr string
 }
 
-// user runs command lines at a home of their own, where pictures go too, with
+// user runs command lines at a home of their own, where small pictures go, with
 // nothing else in the environment but what the test puts there.
 type user struct {
 	home string
@@ -32,7 +36,11 @@ type user struct {
 func newUser(t *testing.T) *user {
 	t.Helper()
 	home := t.TempDir()
-	return &user{home: home, env: map[string]string{"WAN_IMAGE_MCP_OUT": home}}
+	return &user{home: home, env: map[string]string{
+		"WAN_IMAGE_MCP_OUT": home,
+		// Small pictures are drawn sooner.
+		"WAN_IMAGE_MCP_MODEL": "wan2.2-t2i-flash", "WAN_IMAGE_MCP_SIZE": "512*512",
+	}}
 }
 
 func (u *user) getenv(name string) string {
@@ -50,7 +58,7 @@ func (u *user) getenv(name string) string {
 
 func (u *user) run(t *testing.T, args ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	return u.runIn(ctx, strings.NewReader(""), args...)
 }

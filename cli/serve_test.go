@@ -19,7 +19,7 @@ const hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocol
 // by their ids. It ends with the end of input, as clients end a server.
 func (u *user) speak(t *testing.T, args []string, lines ...string) map[int]string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	in, say := io.Pipe()
 	answers := make(chan string, 100)
@@ -93,7 +93,7 @@ func (u *user) speak(t *testing.T, args []string, lines ...string) map[int]strin
 	return got
 }
 
-const draw = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"generate_image","arguments":{"prompt":"a lighthouse"}}}`
+const draw = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"generate_image","arguments":{"prompt":"a lighthouse","model":"wan2.2-t2i-flash","size":"512*512","wait_seconds":200}}}`
 
 // TestServeOutputDir: over stdio a picture lands where people look.
 func TestServeOutputDir(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ type background struct {
 func (u *user) background(t *testing.T, args ...string) *background {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
+	u = &user{home: u.home, env: maps.Clone(u.env)} // the test goes on to change its own
 	b := &background{}
 	ended := make(chan int, 1)
 	go func() { ended <- runTo(ctx, u, strings.NewReader(""), &b.stdout, &b.stderr, args) }()
@@ -44,7 +46,7 @@ func (u *user) background(t *testing.T, args ...string) *background {
 func await(t *testing.T, b *lockedBuffer, pattern string) string {
 	t.Helper()
 	wanted := regexp.MustCompile(pattern)
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		if found := wanted.FindStringSubmatch(b.String()); found != nil {
 			return found[1]
 		}
