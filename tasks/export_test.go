@@ -12,7 +12,9 @@ func NewForecast(typical time.Duration) Forecast { return Forecast{newForecast(t
 func (f Forecast) Learn(took time.Duration) { f.f.learn(took) }
 
 // Next is how long after a look at that age the next is due.
-func (f Forecast) Next(age time.Duration) time.Duration { return f.f.next(age, f.f.price()) }
+func (f Forecast) Next(age time.Duration) time.Duration {
+	return f.f.next(age, f.f.price(), minLookGap)
+}
 
 // Price is what a query costs.
 func (f Forecast) Price() time.Duration { return f.f.price() }

@@ -104,8 +104,8 @@ func (f *forecast) mean() time.Duration { return seconds(f.sum / f.total) }
 func (f *forecast) price() time.Duration { return min(100*time.Millisecond, f.mean()/100) }
 
 // next is how long after its last look (at that age of the task) the next is
-// worthwhile at a price.
-func (f *forecast) next(age, price time.Duration) time.Duration {
+// worthwhile at a price; it is at least the given time.
+func (f *forecast) next(age, price, least time.Duration) time.Duration {
 	from, cost := age.Seconds(), price.Seconds()
 	first := 0
 	if from > shortestTask {
@@ -116,7 +116,7 @@ func (f *forecast) next(age, price time.Duration) time.Duration {
 		alive += f.beyond(i, from)
 	}
 	if alive < 1e-6*f.total { // longer than anything seen: as if it were as old again
-		return min(max(age/20, minLookGap), maxLookGap)
+		return min(max(age/20, least), maxLookGap)
 	}
 	// unseen(t) = sum of mass(T) * (t - T) over T < t, divided by alive, grows along
 	// straight lines between the bins: find where it reaches the cost.
@@ -124,14 +124,14 @@ func (f *forecast) next(age, price time.Duration) time.Duration {
 	for i := first; i < forecastBins; i++ {
 		if before > 0 {
 			if t := (cost*alive + moment) / before; t <= max(binTime(i), from) {
-				return clampGap(t - from)
+				return clampGap(t-from, least)
 			}
 		}
 		m := f.beyond(i, from)
 		before += m
 		moment += m * max(binTime(i), from)
 	}
-	return clampGap((cost*alive+moment)/before - from)
+	return clampGap((cost*alive+moment)/before-from, least)
 }
 
 // beyond is the part of a bin's mass that takes longer than from.
@@ -146,6 +146,8 @@ func (f *forecast) beyond(i int, from float64) float64 {
 	return f.mass[i] * (high - from) / (high - low)
 }
 
-func clampGap(s float64) time.Duration { return max(minLookGap, min(seconds(s), maxLookGap)) }
+func clampGap(s float64, least time.Duration) time.Duration {
+	return max(least, min(seconds(s), maxLookGap))
+}
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -19,6 +19,10 @@ const (
 	forecastLife = time.Minute
 	// querySpacing keeps to 20 questions a second with some room.
 	querySpacing = time.Second / 19
+	// hungryShare of a task's time may pass unseen while others wait for its slot,
+	// and hungryLookGap is then the least time between two looks.
+	hungryShare   = 2000
+	hungryLookGap = 150 * time.Millisecond
 	// listAbove is how many tasks make a page of the list cheaper than single looks.
 	listAbove = 10
 	listEvery = time.Second
@@ -81,7 +85,8 @@ func (s *Service) untilLook(ctx context.Context, row journal.Task, d *driver) ti
 	if from.Before(d.began) {
 		from = d.began
 	}
-	return f.next(from.Sub(d.began), s.price(row.Model, f)) - time.Since(from)
+	price, least := s.patience(row.Model, f)
+	return f.next(from.Sub(d.began), price, least) - time.Since(from)
 }
 
 // hasBegun tells whether the service works on the task. What is beyond its running
@@ -106,16 +111,28 @@ func (s *Service) hasBegun(ctx context.Context, row journal.Task, d *driver) boo
 	return !d.began.IsZero()
 }
 
-// price is what a query costs. While the line waits for a slot that only the end
-// of a task frees, a finished task that lies unseen costs throughput too.
-func (s *Service) price(model string, f *forecast) time.Duration {
+// patience is what a query costs, and the least time between two. While the line
+// waits for a slot that only the end of a task frees, a finished task that lies
+// unseen costs throughput too.
+func (s *Service) patience(model string, f *forecast) (price, least time.Duration) {
 	s.mu.Lock()
-	hungry := s.hungry[model]
-	s.mu.Unlock()
-	if hungry {
-		return min(f.price(), f.mean()/1000)
+	defer s.mu.Unlock()
+	if s.hungry[model] {
+		return min(f.price(), f.mean()/hungryShare), hungryLookGap
 	}
-	return f.price()
+	return f.price(), minLookGap
+}
+
+// isHungry reports whether the line of any model waits for a slot.
+func (s *Service) isHungry() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, hungry := range s.hungry {
+		if hungry {
+			return true
+		}
+	}
+	return false
 }
 
 // setHungry forgets the models that have nothing in line.

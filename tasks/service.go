@@ -131,24 +131,45 @@ func (s *Service) Run(ctx context.Context) error {
 	return errors.Join(s.self.stop(), s.queries.Close())
 }
 
+const (
+	// hearEvery is how often news of other processes is looked for.
+	hearEvery = 500 * time.Millisecond
+	// hungryEvery is the same while a slot that another process sees become free is
+	// waited for: each moment in which it stays empty is lost.
+	hungryEvery = 50 * time.Millisecond
+)
+
 // hearOthers tells those who wait, and those who look, when another process has
 // written.
 func (s *Service) hearOthers(ctx context.Context) {
-	tick := time.NewTicker(500 * time.Millisecond)
+	tick := time.NewTimer(hearEvery)
 	defer tick.Stop()
-	var seen int64
+	var heard, called int64 // versions of the journal
+	var last time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if !s.news.awaited() && !s.isWorking() {
+		hungry := s.isHungry()
+		tick.Reset(hearEvery)
+		if hungry {
+			tick.Reset(hungryEvery)
+		}
+		if !hungry && !s.news.awaited() && !s.isWorking() {
 			continue
 		}
 		version, err := s.cfg.Journal.Changed(ctx)
-		if err == nil && version != seen {
-			seen = version
+		if err != nil {
+			continue
+		}
+		if hungry && version != called {
+			called = version
+			s.nudgeDispatcher()
+		}
+		if version != heard && time.Since(last) >= hearEvery {
+			heard, last = version, time.Now()
 			s.news.wakeAll()
 			s.recheck("")
 		}
