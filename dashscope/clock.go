@@ -11,7 +11,10 @@ import (
 const dateStep = time.Second
 
 // clock remembers how far the service's clock is ahead of ours.
-type clock struct{ ahead atomic.Int64 }
+type clock struct {
+	ahead atomic.Int64
+	known atomic.Bool
+}
 
 func (c *clock) note(header http.Header, now time.Time) {
 	date, err := http.ParseTime(header.Get("Date"))
@@ -23,9 +26,12 @@ func (c *clock) note(header http.Header, now time.Time) {
 		ahead = 0
 	}
 	c.ahead.Store(int64(ahead))
+	c.known.Store(true)
 }
 
 // ClockOffset is how far the service's clock is ahead of ours, negative when it is
-// behind: by the Date header of its last answer, to about two seconds. It is 0
-// until there was one.
-func (c *Client) ClockOffset() time.Duration { return time.Duration(c.clock.ahead.Load()) }
+// behind: by the Date header of its last answer, to about two seconds. It is not
+// known until there was one.
+func (c *Client) ClockOffset() (ahead time.Duration, known bool) {
+	return time.Duration(c.clock.ahead.Load()), c.clock.known.Load()
+}

@@ -29,6 +29,9 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id string) (Task, error)
 	case Canceled:
 		s.changed(row)
 	case Pending:
+		if row.Upstream != s.cfg.Upstream {
+			return s.task(row), errOtherUpstream
+		}
 		s.queryTurn(ctx)
 		if _, err := s.cfg.Client.Cancel(ctx, row.UpstreamID); err != nil {
 			return s.task(row), fmt.Errorf("the service did not cancel task %s: %w", row.ID, err)

@@ -17,6 +17,8 @@ type driver struct {
 	// Of the goroutine alone:
 	began  time.Time // when the service is thought to have begun, zero while it has not
 	waited bool      // it was beyond the running limit
+
+	nextFetch time.Time // when missing pictures are tried again
 }
 
 // work starts a goroutine for the task unless it has one, which looks at the task

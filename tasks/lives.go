@@ -132,7 +132,7 @@ func (s *Service) takeOver(ctx context.Context) (open int, err error) {
 		case row.Holder != s.self.id && alive[row.Holder] && isLeased(row, now):
 			continue
 		case row.Holder != s.self.id:
-			row, err = s.claim(ctx, row, now)
+			row, err = s.claim(ctx, row, now, !alive[row.Holder])
 		}
 		if err == nil && now.Sub(row.Created) > maxQueued {
 			row, err = s.abandon(ctx, row, "Its turn did not come within 24 hours. Nothing was bought.")
@@ -155,8 +155,8 @@ func isLeased(row journal.Task, now time.Time) bool {
 	return row.LeaseUntil.After(now) && row.LeaseUntil.Before(now.Add(2*leaseTime))
 }
 
-// claim makes a task of a process that is gone this process's own.
-func (s *Service) claim(ctx context.Context, row journal.Task, now time.Time) (journal.Task, error) {
+// claim makes a task of a process that is dead, or stopped, this process's own.
+func (s *Service) claim(ctx context.Context, row journal.Task, now time.Time, dead bool) (journal.Task, error) {
 	lastSign := row.LeaseUntil
 	row, err := s.cfg.Journal.Claim(ctx, row.ID, leaseOf(row), s.self.id, now.Add(leaseTime))
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *Service) claim(ctx context.Context, row journal.Task, now time.Time) (j
 	switch {
 	case State(row.State) == Submitting:
 		return s.giveUp(ctx, row)
-	case now.Sub(lastSign) > abandonedAfter:
+	case dead && now.Sub(lastSign) > abandonedAfter:
 		return s.abandon(ctx, row, "The process that queued it ended before it was sent, too long ago to buy it now. Nothing was bought.")
 	}
 	return row, nil

@@ -82,6 +82,9 @@ func (s *Service) untilLook(ctx context.Context, row journal.Task, d *driver) ti
 	}
 	f := s.forecast(row.Model)
 	from := row.Looked
+	if from.After(time.Now()) { // the clock was set back
+		return 0
+	}
 	if from.Before(d.began) {
 		from = d.began
 	}

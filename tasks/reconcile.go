@@ -35,7 +35,7 @@ const (
 // and tells when to try again. It never sends anything again.
 func (s *Service) resolve(ctx context.Context, row journal.Task, nudged bool) (next time.Duration, err error) {
 	now := time.Now()
-	if row.InDoubt && now.Sub(row.Doubted) >= blockTime {
+	if row.InDoubt && now.Sub(row.Doubted).Abs() >= blockTime {
 		if err := s.unblock(ctx, row); err != nil {
 			return 0, err
 		}
@@ -100,8 +100,8 @@ var readingsAfter = []time.Duration{0, 2 * time.Second, 5 * time.Second, 15 * ti
 func (s *Service) nextReading(row journal.Task, now time.Time) time.Duration {
 	since := now.Sub(row.Doubted)
 	last := row.Looked.Sub(row.Doubted)
-	if row.Looked.Before(row.Doubted) {
-		return 0
+	if row.Looked.Before(row.Doubted) || row.Looked.After(now) || row.Doubted.After(now) {
+		return 0 // not yet read, or the clock was set back
 	}
 	dues := append(slices.Clone(readingsAfter), s.cfg.UnknownGrace, s.cfg.UnknownGrace+time.Second)
 	slices.Sort(dues)
@@ -188,8 +188,12 @@ func (s *Service) examine(ctx context.Context, doubts []journal.Task, candidates
 		if c.result = s.examined[c.TaskID]; c.result == nil && asked < maxExamined {
 			asked++
 			result, err := s.ask(ctx, c.TaskID)
-			if err != nil {
-				return err
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil { // it stays a candidate, and the others are looked at all the same
+				s.log.Debug("a task of the account cannot be looked at", "upstream_task_id", c.TaskID, "error", err)
+				continue
 			}
 			if result.Status.Terminal() && result.Status != dashscope.StatusUnknown {
 				c.result = result
@@ -239,7 +243,10 @@ func (s *Service) inWindow(row dashscope.TaskRow, doubt journal.Task) bool {
 	if row.Created.IsZero() {
 		return true // a list that does not tell excludes nothing
 	}
-	ahead := s.cfg.Client.ClockOffset()
+	ahead := doubt.ClockAhead
+	if !doubt.ClockKnown {
+		ahead, _ = s.cfg.Client.ClockOffset()
+	}
 	from, to := doubt.Sent.Add(ahead-windowMargin), doubt.Deadline.Add(ahead+windowMargin)
 	return !row.Created.Before(from) && !row.Created.After(to)
 }
@@ -269,6 +276,9 @@ func (s *Service) match(ctx context.Context, doubt journal.Task, doubts []journa
 		return true, s.noteDoubt(ctx, doubt, func(t *journal.Task, _ time.Time) {
 			t.Reason = "A task of the account may be it and has not ended yet."
 		})
+	case len(possible) > 0 && !whole, len(possible) == 1 && time.Since(doubt.Doubted) < s.cfg.UnknownGrace:
+		// The list may lag: until the grace is over another one may turn up.
+		return true, s.noteReading(ctx, doubt, "A task of the account may be it; whether it is the only one shows when the list is complete.")
 	case len(possible) == 1 && s.onlyFits(possible[0], doubt, doubts):
 		return false, s.adoptCandidate(ctx, doubt, possible[0])
 	case len(possible) > 0:

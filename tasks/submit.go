@@ -66,10 +66,12 @@ func (s *Service) callUpModel(ctx context.Context, name string) (again time.Dura
 	}
 	for ctx.Err() == nil {
 		now := time.Now()
+		ahead, known := s.cfg.Client.ClockOffset()
 		pass, err := s.cfg.Journal.Submit(ctx, journal.Gate{
 			Upstream: s.cfg.Upstream, Model: name, Holder: s.self.id,
 			Spacing: time.Duration(float64(time.Second) / (paceShare * offer.SubmitsPerSecond)),
 			Running: offer.Running, Now: now, Deadline: now.Add(s.postTime(offer)),
+			ClockAhead: ahead, ClockKnown: known,
 		})
 		if err != nil {
 			return otherTurn, err
@@ -151,6 +153,9 @@ func (s *Service) insist(row journal.Task, lease journal.Lease, accepted bool, n
 // outcome notes in the row what a POST came to.
 func (s *Service) outcome(t *journal.Task, result *dashscope.Result, err error) error {
 	now := time.Now()
+	if err != nil && State(t.State) != Submitting {
+		return nil // it was given up in the meantime, and what was found out since stands
+	}
 	if failure, ok := errors.AsType[*dashscope.Error](err); ok {
 		t.Code, t.RequestID = failure.Code, failure.RequestID
 	}
@@ -170,9 +175,10 @@ func (s *Service) outcome(t *journal.Task, result *dashscope.Result, err error) 
 
 // accept notes the service's task, or for a synchronous call its pictures.
 func (s *Service) accept(t *journal.Task, result *dashscope.Result, now time.Time) {
-	if t.UpstreamID != "" {
-		return // another process has found it already
+	if t.UpstreamID != "" && t.UpstreamID == result.TaskID {
+		return // it was given up in the meantime and found again
 	}
+	t.Pictures, t.Billed, t.Ended, t.Looked = nil, -1, time.Time{}, time.Time{}
 	t.Code, t.Reason, t.InDoubt, t.Open = "", "", false, true
 	t.RequestID, t.Accepted = result.RequestID, now
 	if t.Holder != s.self.id { // it was given up in the meantime: here it is

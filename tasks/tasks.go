@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"slices"
 	"time"
 
 	"wan-image-mcp/dashscope"
@@ -106,6 +107,11 @@ func (p Picture) IsKept() bool { return p.Kept.SHA256 != "" }
 // or again after a failure that Reason tells.
 func (p Picture) IsComing() bool {
 	return !p.IsKept() && p.Link != "" && (p.Code == "" || p.Code == codeRetry)
+}
+
+// HasPictures reports whether there is a picture to give, on disk or by its link.
+func (t Task) HasPictures() bool {
+	return slices.ContainsFunc(t.Pictures, func(p Picture) bool { return p.IsKept() || p.Link != "" })
 }
 
 // Settled reports whether waiting longer brings nothing new: the task has ended

@@ -96,12 +96,8 @@ func (t *Ticket) Done(delivered bool) {
 		return
 	}
 	t.done = true
-	kept := false
-	for _, p := range t.Task().Pictures {
-		kept = kept || p.IsKept() || p.Link != ""
-	}
 	s := t.service
-	if err := s.cfg.Journal.Leave(context.Background(), t.id, s.self.id, delivered && kept, time.Now()); err != nil {
+	if err := s.cfg.Journal.Leave(context.Background(), t.id, s.self.id, delivered && t.Task().HasPictures(), time.Now()); err != nil {
 		s.log.Error("the end of a request could not be noted", "task", t.id, "error", err)
 	}
 }
@@ -134,7 +130,7 @@ func (s *Service) Attend(ctx context.Context, c Caller, id string) (*Ticket, err
 // lookNow has the goroutine that works on the task look at once; where another
 // process has it, this one asks.
 func (s *Service) lookNow(ctx context.Context, row journal.Task) {
-	if s.nudge(row.ID) || row.UpstreamID == "" || State(row.State).Terminal() {
+	if row.Upstream != s.cfg.Upstream || s.nudge(row.ID) || row.UpstreamID == "" || State(row.State).Terminal() {
 		return
 	}
 	if _, err := s.look(ctx, row); err != nil {

@@ -75,7 +75,12 @@ func (s *Service) step(ctx context.Context, row journal.Task, d *driver, nudged 
 		}
 		return s.untilLook(ctx, row, d), nil
 	case Succeeded:
-		return s.keep(ctx, row)
+		if wait := time.Until(d.nextFetch); wait > 0 && !nudged {
+			return wait, nil
+		}
+		wait, err := s.keep(ctx, row)
+		d.nextFetch = time.Now().Add(wait)
+		return wait, err
 	}
 	return 0, fmt.Errorf("task %s is open in state %s", row.ID, row.State)
 }
@@ -93,8 +98,14 @@ func (s *Service) giveUp(ctx context.Context, row journal.Task) (journal.Task, e
 	return row, err
 }
 
+// errOtherUpstream is a task that the service of this process knows nothing about.
+var errOtherUpstream = errors.New("the task belongs to another account or address of the service: start with its key and region to go on with it")
+
 // look asks the service and notes what it says, whoever holds the task.
 func (s *Service) look(ctx context.Context, row journal.Task) (journal.Task, error) {
+	if row.Upstream != s.cfg.Upstream {
+		return row, errOtherUpstream
+	}
 	result, err := s.ask(ctx, row.UpstreamID)
 	if err != nil {
 		return row, err

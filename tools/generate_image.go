@@ -70,6 +70,7 @@ func (h *handlers) generate(ctx context.Context, c call, p generateParams) (*mcp
 		// goes on to the end, as it does when others wait on it too.
 		t, _, _ = ticket.Cancel(context.WithoutCancel(ctx))
 	}
+	release(ticket, t)
 	return h.result(ctx, c, caller, t), nil
 }
 

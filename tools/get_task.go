@@ -62,6 +62,7 @@ func (h *handlers) get(ctx context.Context, c call, p getParams) (*mcp.CallToolR
 		h.OnLeave(ctx, func() { ticket.Done(false) })
 		defer h.AfterWrite(ctx, ticket.Done)
 		t, _ := h.wait(ctx, c, ticket, p.WaitSeconds)
+		release(ticket, t)
 		return h.result(ctx, c, caller, t), nil
 	}
 	newest, err := h.Service.Recent(ctx, caller, recent)

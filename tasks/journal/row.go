@@ -28,6 +28,8 @@ type Task struct {
 	NotBefore                 time.Time
 	UpstreamID, RequestID     string
 	Created, Sent, Deadline   time.Time
+	ClockAhead                time.Duration // how far the service's clock was ahead when it was sent
+	ClockKnown                bool
 	Doubted                   time.Time
 	InDoubt                   bool
 	Reads                     int
@@ -74,7 +76,7 @@ const (
 	fixedColumns   = `id, upstream, owner, fingerprint, created`
 	changedColumns = `session, idem_key, model, n, request, seed_chosen, sync, is_foreign,
 	state, code, reason, open, holder, fence, lease_until, posts, not_before, upstream_id, request_id,
-	sent, deadline, doubted, in_doubt, reads, accepted, ended, served, looked, billed, price, counted, delivered`
+	sent, deadline, clock_ahead, doubted, in_doubt, reads, accepted, ended, served, looked, billed, price, counted, delivered`
 	taskColumns    = fixedColumns + ", " + changedColumns
 	pictureColumns = `n, sha256, mime, width, height, bytes, link, link_expires, path, actual_prompt, code, reason`
 )
@@ -87,22 +89,24 @@ func (t *Task) changed() []any {
 	return []any{
 		t.Session, nullable(t.Key), t.Model, t.N, t.Request, t.SeedChosen, t.Sync, t.Foreign,
 		t.State, t.Code, t.Reason, t.Open, t.Holder, t.Fence, ms(t.LeaseUntil), t.Posts, ms(t.NotBefore), nullable(t.UpstreamID), t.RequestID,
-		ms(t.Sent), ms(t.Deadline), ms(t.Doubted), t.InDoubt, t.Reads, ms(t.Accepted), ms(t.Ended), t.Served.Milliseconds(), ms(t.Looked), t.Billed, t.Price, t.Counted, ms(t.Delivered),
+		ms(t.Sent), ms(t.Deadline), sql.NullInt64{Int64: t.ClockAhead.Milliseconds(), Valid: t.ClockKnown}, ms(t.Doubted), t.InDoubt, t.Reads, ms(t.Accepted), ms(t.Ended), t.Served.Milliseconds(), ms(t.Looked), t.Billed, t.Price, t.Counted, ms(t.Delivered),
 	}
 }
 
 func scanTask(row scanner) (Task, error) {
 	var t Task
 	var key, upstreamID sql.NullString
+	var ahead sql.NullInt64
 	var lease, notBefore, created, sent, deadline, doubted, accepted, ended, served, looked, delivered int64
 	err := row.Scan(&t.ID, &t.Upstream, &t.Owner, &t.Fingerprint, &created,
 		&t.Session, &key, &t.Model, &t.N, &t.Request, &t.SeedChosen, &t.Sync, &t.Foreign,
 		&t.State, &t.Code, &t.Reason, &t.Open, &t.Holder, &t.Fence, &lease, &t.Posts, &notBefore, &upstreamID, &t.RequestID,
-		&sent, &deadline, &doubted, &t.InDoubt, &t.Reads, &accepted, &ended, &served, &looked, &t.Billed, &t.Price, &t.Counted, &delivered)
+		&sent, &deadline, &ahead, &doubted, &t.InDoubt, &t.Reads, &accepted, &ended, &served, &looked, &t.Billed, &t.Price, &t.Counted, &delivered)
 	if err != nil {
 		return Task{}, err
 	}
 	t.Key, t.UpstreamID = key.String, upstreamID.String
+	t.ClockAhead, t.ClockKnown = time.Duration(ahead.Int64)*time.Millisecond, ahead.Valid
 	t.LeaseUntil, t.NotBefore, t.Created, t.Sent, t.Deadline = at(lease), at(notBefore), at(created), at(sent), at(deadline)
 	t.Doubted, t.Accepted, t.Ended, t.Looked, t.Delivered = at(doubted), at(accepted), at(ended), at(looked), at(delivered)
 	t.Served = time.Duration(served) * time.Millisecond

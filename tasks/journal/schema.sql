@@ -31,6 +31,7 @@ CREATE TABLE task (
   sent           INTEGER NOT NULL DEFAULT 0, -- just before the POST
   deadline       INTEGER NOT NULL DEFAULT 0, -- when the POST was given up at the latest
   doubted        INTEGER NOT NULL DEFAULT 0, -- when its outcome became unknown
+  clock_ahead    INTEGER,                    -- of the service when it was sent, milliseconds; NULL for not known
   in_doubt       INTEGER NOT NULL DEFAULT 0, -- 1 while candidates may still turn up
   reads          INTEGER NOT NULL DEFAULT 0, -- whole task lists without a candidate
   accepted       INTEGER NOT NULL DEFAULT 0,

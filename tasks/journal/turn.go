@@ -15,6 +15,8 @@ type Gate struct {
 	Running         int           // tasks that the service runs at once
 	Now             time.Time     // when Submit is called; it adds the time that it waits for other processes
 	Deadline        time.Time     // when a POST that starts at Now is given up; shifted likewise
+	ClockAhead      time.Duration // how far the service's clock is ahead of Now's
+	ClockKnown      bool
 }
 
 // Pass is the answer of the gate.
@@ -95,7 +97,7 @@ var errNothing = errors.New("nothing to write")
 // anything else is in its way.
 func gate(ctx context.Context, tx *sql.Tx, g Gate) (next time.Time, free bool, err error) {
 	var blocked, inFlight int
-	err = tx.QueryRowContext(ctx, `SELECT COALESCE(SUM(state = 'SUBMITTING' OR in_doubt), 0), COALESCE(SUM(state IN `+running+`), 0)
+	err = tx.QueryRowContext(ctx, `SELECT COALESCE(SUM(state = 'SUBMITTING' AND sync = 0 OR state = 'UNKNOWN' AND in_doubt), 0), COALESCE(SUM(state IN `+running+`), 0)
 		FROM `+openTasks+` AND upstream = ? AND model = ? AND is_foreign = 0`, g.Upstream, g.Model).Scan(&blocked, &inFlight)
 	if err != nil {
 		return time.Time{}, false, err
@@ -120,6 +122,7 @@ func submit(ctx context.Context, tx *sql.Tx, g Gate, id string) (*Task, error) {
 		return nil, err
 	}
 	t.State, t.Sent, t.Deadline, t.Posts = submitting, g.Now, g.Deadline, t.Posts+1
+	t.ClockAhead, t.ClockKnown = g.ClockAhead, g.ClockKnown
 	if err := updateTask(ctx, tx, &t); err != nil {
 		return nil, err
 	}
