@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -75,13 +76,13 @@ func TestSubscriptionsOverHTTP(t *testing.T) {
 		session, bertas := s.session(anna), s.session(berta)
 		accept := headers{"Accept", "text/event-stream"}
 		stream := bufio.NewReader(s.do("GET", "/mcp", "", session, accept, anna).Body)
-		bertasStream := bufio.NewReader(s.do("GET", "/mcp", "", bertas, accept, berta).Body)
+		bertasStream := collect(s.do("GET", "/mcp", "", bertas, accept, berta))
 		sse := openSSE(s, anna)
 		id := queued(t, func(m string) message { return s.call(session, m, anna) })
 		uri := "wan://tasks/" + id
 		heading := headers{"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "subscriptions/listen"}
 		modern := bufio.NewReader(s.do("POST", "/mcp", listen("5", uri), heading, anna, jsonBody).Body)
-		bertasListen := bufio.NewReader(s.do("POST", "/mcp", listen("5", uri, "wan://budget"), heading, berta, jsonBody).Body)
+		bertasListen := collect(s.do("POST", "/mcp", listen("5", uri, "wan://budget"), heading, berta, jsonBody))
 
 		theirs := s.call(bertas, subscribe("6", uri), berta).String()
 		nothing := s.call(bertas, subscribe("6", "wan://tasks/abcdefghijklmnopqrstuvwxyz"), berta).String()
@@ -104,18 +105,22 @@ func TestSubscriptionsOverHTTP(t *testing.T) {
 		s.call(session, call("9", "get_task", `{"task_id":"`+id+`","wait_seconds":60}`), anna)
 		synctest.Wait()
 		s.stop()
-		for name, r := range map[string]*bufio.Reader{"GET": bertasStream, "listen": bertasListen} {
-			for {
-				line, err := r.ReadString('\n')
-				if err != nil {
-					break
-				}
-				if strings.Contains(line, id) || strings.Contains(line, "updated") {
-					t.Errorf("another owner's %s stream carried %s", name, line)
-				}
+		for name, seen := range map[string]<-chan string{"GET": bertasStream, "listen": bertasListen} {
+			if got := <-seen; strings.Contains(got, id) || strings.Contains(got, "updated") {
+				t.Errorf("another owner's %s stream carried %s", name, got)
 			}
 		}
 	})
+}
+
+// collect reads all of a stream, as it comes.
+func collect(r *reply) <-chan string {
+	all := make(chan string, 1)
+	go func() {
+		b, _ := io.ReadAll(r.Body) // the server cuts it when it stops
+		all <- string(b)
+	}()
+	return all
 }
 
 // What the program does not have cannot be subscribed to, but anything else may
