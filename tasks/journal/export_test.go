@@ -1,15 +1,11 @@
 package journal
 
-import (
-	"database/sql/driver"
-
-	"modernc.org/sqlite"
-)
+import "database/sql/driver"
 
 // OpenThrough opens a journal whose connections are made by what wrap returns.
 func OpenThrough(path string, wrap func(driver.Connector) driver.Connector) (*Journal, error) {
 	return open(path, func(dsn string) (driver.Connector, error) {
-		c, err := sqlite.NewConnector(dsn)
+		c, err := newConnector(dsn)
 		if err != nil {
 			return nil, err
 		}

@@ -43,7 +43,7 @@ type Journal struct {
 // fails with [ErrNewer] or [ErrCorrupt] and leaves such a file untouched.
 // Damage inside a large journal shows later, as ErrCorrupt from the method that
 // meets it.
-func Open(path string) (*Journal, error) { return open(path, sqlite.NewConnector) }
+func Open(path string) (*Journal, error) { return open(path, newConnector) }
 
 // A connector makes connections to the file that a data source name tells.
 type connector func(dsn string) (driver.Connector, error)

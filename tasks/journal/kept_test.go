@@ -96,7 +96,6 @@ func everything(ctx context.Context, j *journal.Journal) error {
 		func() error { _, err := j.ByUpstreamID(ctx, upstream, "up-1"); return err },
 		func() error { _, err := j.Recent(ctx, upstream, "ann", 5); return err },
 		func() error { _, err := j.OpenTasks(ctx, upstream); return err },
-		func() error { _, err := j.OthersOpen(ctx, upstream, "p1"); return err },
 		func() error { _, err := j.InDoubt(ctx, upstream, model); return err },
 		func() error { _, err := j.Queued(ctx, upstream, "p1"); return err },
 		func() error { _, err := j.Served(ctx, upstream, model, 5); return err },

@@ -18,6 +18,8 @@ type Intent struct {
 	Budget    int       // pictures a day, 0 for no limit
 	Day       time.Time // when the day began
 	Alive     func(process string) bool
+	// OnlyRepeat finds earlier orders and accepts no new one: [ErrNotFound] then.
+	OnlyRepeat bool
 }
 
 // Order writes the intent as a queued task, or finds the earlier task that it
@@ -29,7 +31,7 @@ func (j *Journal) Order(ctx context.Context, in Intent) (t Task, found bool, err
 		switch {
 		case err == nil:
 			t, found = earlier, true
-		case !errors.Is(err, ErrNotFound):
+		case !errors.Is(err, ErrNotFound) || in.OnlyRepeat:
 			return err
 		default:
 			if err := withinBudget(ctx, tx, in); err != nil {

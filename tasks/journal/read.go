@@ -27,12 +27,6 @@ func (j *Journal) OpenTasks(ctx context.Context, upstream string) ([]Task, error
 	return j.tasks(ctx, openTasks+" AND upstream = ? ORDER BY rowid", upstream)
 }
 
-// OthersOpen reads the open tasks that the process does not hold, in the order
-// of their arrival.
-func (j *Journal) OthersOpen(ctx context.Context, upstream, process string) ([]Task, error) {
-	return j.tasks(ctx, openTasks+" AND upstream = ? AND holder <> ? ORDER BY rowid", upstream, process)
-}
-
 // InDoubt reads the tasks of a model whose submission nobody knows the outcome of.
 func (j *Journal) InDoubt(ctx context.Context, upstream, model string) ([]Task, error) {
 	return j.tasks(ctx, openTasks+" AND upstream = ? AND model = ? AND state = 'UNKNOWN' AND sync = 0 ORDER BY sent, rowid", upstream, model)

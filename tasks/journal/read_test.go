@@ -38,7 +38,6 @@ func TestLists(t *testing.T) {
 		"the two newest":   {"x z ", ids(j.Recent(ctx, upstream, "ann", 2))},
 		"of a stranger":    {"", ids(j.Recent(ctx, upstream, "eve", 10))},
 		"open":             {"y z early bobs ", ids(j.OpenTasks(ctx, upstream))},
-		"held by others":   {"z ", ids(j.OthersOpen(ctx, upstream, "p1"))},
 		"no doubts so far": {"", ids(j.InDoubt(ctx, upstream, model))},
 	} {
 		if diff := cmp.Diff(c[0], c[1]); diff != "" {

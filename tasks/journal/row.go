@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -89,7 +90,9 @@ func (t *Task) changed() []any {
 	return []any{
 		t.Session, nullable(t.Key), t.Model, t.N, t.Request, t.SeedChosen, t.Sync, t.Foreign,
 		t.State, t.Code, t.Reason, t.Open, t.Holder, t.Fence, ms(t.LeaseUntil), t.Posts, ms(t.NotBefore), nullable(t.UpstreamID), t.RequestID,
-		ms(t.Sent), ms(t.Deadline), sql.NullInt64{Int64: t.ClockAhead.Milliseconds(), Valid: t.ClockKnown}, ms(t.Doubted), t.InDoubt, t.Reads, ms(t.Accepted), ms(t.Ended), t.Served.Milliseconds(), ms(t.Looked), t.Billed, t.Price, t.Counted, ms(t.Delivered),
+		ms(t.Sent), ms(t.Deadline),
+		sql.NullInt64{Int64: t.ClockAhead.Milliseconds(), Valid: t.ClockKnown},
+		ms(t.Doubted), t.InDoubt, t.Reads, ms(t.Accepted), ms(t.Ended), t.Served.Milliseconds(), ms(t.Looked), t.Billed, t.Price, t.Counted, ms(t.Delivered),
 	}
 }
 
@@ -133,17 +136,46 @@ const openTasks = "task INDEXED BY task_open WHERE open = 1"
 // many reads the tasks that are to be found there, with their pictures.
 func many(ctx context.Context, tx *sql.Tx, from string, args ...any) ([]Task, error) {
 	tasks, err := collect(ctx, tx, scanTask, "SELECT "+taskColumns+" FROM "+from, args...)
-	for i := range tasks {
-		if err == nil {
-			tasks[i].Pictures, err = pictures(ctx, tx, tasks[i].ID)
-		}
+	if err != nil || len(tasks) == 0 {
+		return nil, err
 	}
-	return tasks, err
+	owned, err := collect(ctx, tx, scanOwned, "SELECT task, "+pictureColumns+" FROM picture WHERE task IN (SELECT id FROM "+from+")", args...)
+	if err != nil {
+		return nil, err
+	}
+	of := map[string][]Picture{}
+	for _, p := range owned {
+		of[p.task] = append(of[p.task], p.Picture)
+	}
+	for i := range tasks {
+		tasks[i].Pictures = of[tasks[i].ID]
+		slices.SortFunc(tasks[i].Pictures, func(a, b Picture) int { return a.N - b.N })
+	}
+	return tasks, nil
 }
 
 func pictures(ctx context.Context, tx *sql.Tx, task string) ([]Picture, error) {
 	return collect(ctx, tx, scanPicture, "SELECT "+pictureColumns+" FROM picture WHERE task = ? ORDER BY n", task)
 }
+
+// ownedPicture is a picture with its task.
+type ownedPicture struct {
+	task string
+	Picture
+}
+
+func scanOwned(row scanner) (p ownedPicture, err error) {
+	p.Picture, err = scanPicture(prefixed{row, &p.task})
+	return p, err
+}
+
+// prefixed scans one column before the others.
+type prefixed struct {
+	row   scanner
+	first any
+}
+
+func (p prefixed) Scan(into ...any) error { return p.row.Scan(append([]any{p.first}, into...)...) }
 
 type scanner interface{ Scan(into ...any) error }
 

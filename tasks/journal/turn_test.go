@@ -52,7 +52,7 @@ func TestSubmit(t *testing.T) {
 	frozen(t, func(t *testing.T) {
 		j := openNew(t)
 		order(t, j, "a")
-		g := gate(time.Second)
+		g := gate(time.Second, func(g *journal.Gate) { g.ClockAhead, g.ClockKnown = 90*time.Second, true })
 		pass, err := j.Submit(t.Context(), g)
 		if err != nil || pass.Task == nil {
 			t.Fatalf("got %+v, %v", pass, err)
@@ -63,6 +63,9 @@ func TestSubmit(t *testing.T) {
 		}
 		if got.State != "SUBMITTING" || got.Posts != 1 || !got.Open {
 			t.Errorf("got state %s, posts %d, open %v; want SUBMITTING, 1, true", got.State, got.Posts, got.Open)
+		}
+		if got.ClockAhead != g.ClockAhead || !got.ClockKnown {
+			t.Errorf("the service's clock was %v ahead (known: %v), want %v", got.ClockAhead, got.ClockKnown, g.ClockAhead)
 		}
 		if !got.Sent.Equal(g.Now) || !got.Deadline.Equal(g.Deadline) {
 			t.Errorf("sent %v, deadline %v; want %v, %v", got.Sent, got.Deadline, g.Now, g.Deadline)
@@ -170,6 +173,7 @@ func TestWhatBlocksTheGate(t *testing.T) {
 		goes  bool
 	}{
 		"a submission under way":              {other: func(t *journal.Task) { t.State = "SUBMITTING" }},
+		"a synchronous one under way":         {other: func(t *journal.Task) { t.State, t.Sync = "SUBMITTING", true }, goes: true},
 		"an outcome in doubt":                 {other: func(t *journal.Task) { t.State, t.InDoubt = "UNKNOWN", true }},
 		"an outcome whose window is over":     {other: func(t *journal.Task) { t.State = "UNKNOWN" }, goes: true},
 		"a running task":                      {other: func(t *journal.Task) { t.State = "RUNNING" }, goes: true},

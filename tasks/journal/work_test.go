@@ -21,6 +21,7 @@ func whole() journal.Task {
 		Request: []byte(`{"prompt":"花\u0000"}`), SeedChosen: true, Sync: true, Foreign: true,
 		State: "RUNNING", Code: "Throttling", Reason: "why", Open: true, Holder: "p1", Fence: 7, LeaseUntil: at(1),
 		Posts: 3, NotBefore: at(2), UpstreamID: "up-1", RequestID: "req-1", Created: at(3), Sent: at(4), Deadline: at(5),
+		ClockAhead: -90 * time.Second, ClockKnown: true,
 		Doubted: at(6), InDoubt: true, Reads: 2, Accepted: at(7), Ended: at(8), Served: 9 * time.Second, Looked: at(10),
 		Billed: 1, Price: 200000, Counted: 2, Delivered: at(11),
 		Pictures: []journal.Picture{
