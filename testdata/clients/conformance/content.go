@@ -54,8 +54,9 @@ func contentTools() []mcpserver.ServerTool {
 	}
 }
 
-// pause is how long the suite wants between two notifications.
-const pause = 50 * time.Millisecond
+// pause is how long to wait between two notifications: the suite wants about 50 ms,
+// and the two streams of a session may swap what comes closer than they are apart.
+const pause = 100 * time.Millisecond
 
 // noticeTools tell the client something before they answer.
 func noticeTools(s *mcpserver.MCPServer) []mcpserver.ServerTool {

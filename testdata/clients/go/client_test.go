@@ -176,6 +176,29 @@ func listen(t *testing.T, transport string) string {
 	}
 }
 
+// open starts a program for the cell and connects to it.
+func (s *client) open(t *testing.T, c *cell) {
+	t.Helper()
+	var transport mcp.Transport
+	switch c.Transport {
+	case "stdio":
+		transport = &mcp.CommandTransport{Command: program(t, "serve", "--transport", "stdio")}
+	case "HTTP":
+		transport = &mcp.StreamableClientTransport{Endpoint: "http://" + listen(t, "http") + "/mcp"}
+	case "SSE":
+		transport = &mcp.SSEClientTransport{Endpoint: "http://" + listen(t, "sse") + "/sse"}
+	}
+	implementation := mcp.NewClient(&mcp.Implementation{Name: "go-sdk-client", Version: "1"}, &mcp.ClientOptions{
+		ProgressNotificationHandler: func(_ context.Context, r *mcp.ProgressNotificationClientRequest) { s.progress <- r.Params.Progress },
+		ResourceUpdatedHandler:      func(context.Context, *mcp.ResourceUpdatedNotificationRequest) { s.updated.Add(1) },
+	})
+	session, err := implementation.Connect(t.Context(), transport, &mcp.ClientSessionOptions{ProtocolVersion: c.Version})
+	if err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	s.ClientSession, s.version = session, session.InitializeResult().ProtocolVersion
+}
+
 func connect(t *testing.T, transport mcp.Transport) *mcp.ClientSession {
 	t.Helper()
 	client := mcp.NewClient(&mcp.Implementation{Name: "go-sdk-client", Version: "1"}, nil)
