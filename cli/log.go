@@ -40,7 +40,10 @@ func (l *logging) logger(w io.Writer, colour bool) *slog.Logger {
 }
 
 // colour reports whether stderr is for eyes and takes colours.
-func (p *program) colour() bool { return isTerminal(p.stderr) && p.getenv("NO_COLOR") == "" }
+func (p *program) colour() bool {
+	file, ok := p.stderr.(*os.File)
+	return ok && p.getenv("NO_COLOR") == "" && isTerminal(file) && takesColour(file)
+}
 
 // isTerminal reports whether a person is at the other end of a stream.
 func isTerminal(stream any) bool {
