@@ -81,7 +81,13 @@ func (p *process) sweep() {
 	}
 }
 
-func (p *process) stop() error { return errors.Join(p.lock.Unlock(), os.Remove(p.file(p.id))) }
+// stop lets go of the lock. Windows keeps the file while another process looks at
+// it; that one's next sweep removes it.
+func (p *process) stop() error {
+	err := p.lock.Unlock()
+	_ = os.Remove(p.file(p.id))
+	return err
+}
 
 // keepHouse takes over what others left, sees to it that each open task of this
 // process is worked on, and renews its leases, until ctx ends. While nothing is
