@@ -130,6 +130,11 @@ func (s *server) tool(name string, arguments map[string]any) (id int) {
 
 // cancel takes a request back.
 func (s *server) cancel(id int) {
+	s.mu.Lock()
+	if s.asked[id] {
+		s.asked[id] = false
+	}
+	s.mu.Unlock()
 	s.write(map[string]any{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": map[string]any{"requestId": id}})
 }
 
@@ -201,7 +206,7 @@ func (s *server) take(line []byte) {
 		return
 	}
 	s.mu.Lock()
-	if !s.asked[*m.ID] {
+	if _, ok := s.asked[*m.ID]; !ok {
 		s.t.Errorf("%s: an answer to nothing: %.300q", s.name, line)
 	}
 	if (m.Result == nil) == (m.Error == nil) {
@@ -274,7 +279,21 @@ func (s *server) isAlive() bool {
 func (s *server) isGreeted() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.asked[1]
+	_, greeted := s.answers[1]
+	return greeted
+}
+
+// waiting is how many answers the client waits for.
+func (s *server) waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting := 0
+	for _, waits := range s.asked {
+		if waits {
+			waiting++
+		}
+	}
+	return waiting
 }
 
 func (s *server) isLeaving() bool {

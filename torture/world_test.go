@@ -41,6 +41,9 @@ type world struct {
 // so that what is ordered can be drawn.
 const mostOpen = 20
 
+// mostWaiting is how many answers of one server the client waits for at once.
+const mostWaiting = 12
+
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		machine: newMachine(t, "50"), seed: seed, random: rand.New(rand.NewPCG(seed, 1)),
@@ -114,7 +117,7 @@ func (w *world) start() *server {
 // act is one thing that a client does, or that happens to it.
 func (w *world) act() {
 	s := oneOf(w, w.running...)
-	if !s.isAlive() {
+	if !s.isAlive() || s.waiting() > mostWaiting {
 		return
 	}
 	open := w.openWishes()
@@ -307,11 +310,7 @@ func (w *world) calm() {
 	s := w.start()
 	s.hello()
 	deadline := time.Now().Add(3 * time.Minute)
-	for {
-		open := w.journal("open = 1")
-		if len(open) == 0 {
-			break
-		}
+	for open := w.journal("open = 1"); len(open) > 0; open = w.journal("open = 1") {
 		if time.Now().After(deadline) {
 			for _, row := range open {
 				w.wrong("task %s of %s has no end: %s %s", row.id, row.marker, row.state, row.reason)
@@ -319,9 +318,9 @@ func (w *world) calm() {
 			break
 		}
 		for _, row := range open { // who asks is told sooner
-			w.getTask(s, row.id, 0)
+			w.askAbout(s, row.id)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(500 * time.Millisecond)
 	}
 	w.readLog()
 }
