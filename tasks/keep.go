@@ -72,6 +72,9 @@ func (s *Service) fetch(ctx context.Context, row journal.Task, p *journal.Pictur
 	if errors.Is(err, store.ErrNoSpace) && s.makeRoom(ctx, bytesPerPicture) == nil {
 		kept, err = s.cfg.Store.Fetch(ctx, p.Link)
 	}
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		p.Code, p.Reason = whyNot(err, p.LinkExpires), err.Error()
 		if due(*p) {
@@ -153,4 +156,33 @@ func (s *Service) repair(ctx context.Context, row journal.Task, p Picture) error
 		return err
 	}
 	return ErrNoSuchPicture
+}
+
+// bytesPerPicture is the room asked of the disk for each picture before it is
+// bought: larger than any that a Wan model makes at its largest size.
+const bytesPerPicture = 8 << 20
+
+// makeRoom sees to it that what is bought can be kept, at the expense of the
+// oldest pictures that were delivered.
+func (s *Service) makeRoom(ctx context.Context, need int64) error {
+	err := s.cfg.Store.Room(need)
+	for errors.Is(err, store.ErrNoSpace) {
+		oldest, listErr := s.cfg.Journal.Evictable(ctx, 1)
+		if listErr != nil || len(oldest) == 0 {
+			return errors.Join(err, listErr)
+		}
+		evictErr := s.cfg.Journal.Evict(ctx, oldest[0], "removed to make room for newer pictures (--max-store-bytes); it was delivered before")
+		if errors.Is(evictErr, journal.ErrNeeded) {
+			return err // somebody has come to need it just now
+		}
+		if evictErr != nil {
+			return evictErr
+		}
+		if err := s.cfg.Store.Remove(oldest[0]); err != nil {
+			return err
+		}
+		s.log.Info("removed a delivered picture to make room", "sha256", oldest[0])
+		err = s.cfg.Store.Room(need)
+	}
+	return err
 }

@@ -95,6 +95,9 @@ func (p *process) stop() error {
 func (s *Service) keepHouse(ctx context.Context) {
 	tick := time.NewTicker(takeoverTick)
 	defer tick.Stop()
+	if err := s.cfg.Journal.Sweep(ctx, s.self.alive); err != nil && ctx.Err() == nil {
+		s.log.Warn("requests of dead processes could not be forgotten", "error", err)
+	}
 	var renewed time.Time
 	var seen int64
 	open := 1
@@ -128,6 +131,7 @@ func (s *Service) takeOver(ctx context.Context) (open int, err error) {
 	}
 	now := time.Now()
 	alive := map[string]bool{}
+	var failed error
 	for _, row := range rows {
 		if _, known := alive[row.Holder]; !known {
 			alive[row.Holder] = s.self.alive(row.Holder)
@@ -148,11 +152,12 @@ func (s *Service) takeOver(ctx context.Context) (open int, err error) {
 			continue // another process was faster
 		}
 		if err != nil {
-			return len(rows), err
+			failed = errors.Join(failed, err) // the others are not to wait for it
+			continue
 		}
 		s.work(ctx, row, true)
 	}
-	return len(rows), nil
+	return len(rows), failed
 }
 
 // isLeased reports whether the holder's lease runs. One that ends impossibly late
@@ -191,7 +196,9 @@ func (s *Service) abandon(ctx context.Context, row journal.Task, reason string) 
 	}
 	lease := leaseOf(row)
 	row, err := s.cfg.Journal.Change(ctx, row.ID, &lease, func(t *journal.Task) error {
-		end(t, NotSubmitted, time.Now(), reason)
+		if State(t.State) == Queued {
+			end(t, NotSubmitted, time.Now(), reason)
+		}
 		return nil
 	})
 	if err == nil {

@@ -14,17 +14,12 @@ import (
 	"time"
 
 	"wan-image-mcp/dashscope"
-	"wan-image-mcp/resources/store"
 	"wan-image-mcp/tasks/journal"
 )
 
 // sameRequestWithin is how long the same arguments without a key find an earlier
 // order that was never delivered.
 const sameRequestWithin = 15 * time.Minute
-
-// bytesPerPicture is the room asked of the disk for each picture before it is
-// bought: larger than any that a Wan model makes at its largest size.
-const bytesPerPicture = 8 << 20
 
 // Generate orders pictures and returns as soon as the order is in the journal;
 // the ticket waits for them. The same order again finds the first one where
@@ -40,18 +35,21 @@ func (s *Service) Generate(ctx context.Context, o Order) (*Ticket, error) {
 	if err := s.check(request); err != nil {
 		return nil, err
 	}
-	if err := s.makeRoom(ctx, int64(request.N)*bytesPerPicture); err != nil {
-		return nil, err
-	}
 	intent, err := s.intent(o, request)
 	if err != nil {
 		return nil, err
 	}
+	// What was bought already needs no room again.
+	noRoom := s.makeRoom(ctx, int64(request.N)*bytesPerPicture)
+	intent.OnlyRepeat = noRoom != nil
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("the call was taken back before anything was ordered: %w", err)
 	}
 	// From here on the caller's leaving must not undo what is being written.
 	row, found, err := s.cfg.Journal.Order(context.WithoutCancel(ctx), intent)
+	if noRoom != nil && errors.Is(err, journal.ErrNotFound) {
+		return nil, noRoom
+	}
 	if err != nil {
 		return nil, s.refusal(err)
 	}
@@ -123,27 +121,6 @@ func (s *Service) refusal(err error) error {
 	return fmt.Errorf("the order could not be written down, so nothing was sent or bought: %w", err)
 }
 
-// makeRoom sees to it that what is bought can be kept, at the expense of the
-// oldest pictures that were delivered.
-func (s *Service) makeRoom(ctx context.Context, need int64) error {
-	err := s.cfg.Store.Room(need)
-	for errors.Is(err, store.ErrNoSpace) {
-		oldest, listErr := s.cfg.Journal.Evictable(ctx, 1)
-		if listErr != nil || len(oldest) == 0 {
-			return errors.Join(err, listErr)
-		}
-		if err := s.cfg.Journal.Evict(ctx, oldest[0], "removed to make room for newer pictures (--max-store-bytes); it was delivered before"); err != nil {
-			return err
-		}
-		if err := s.cfg.Store.Remove(oldest[0]); err != nil {
-			return err
-		}
-		s.log.Info("removed a delivered picture to make room", "sha256", oldest[0])
-		err = s.cfg.Store.Room(need)
-	}
-	return err
-}
-
 // newID is 128 random bits as 26 characters of a to z and 2 to 7.
 func newID() string {
 	var b [16]byte
@@ -165,24 +142,4 @@ func region(r dashscope.Region) dashscope.Region {
 		return dashscope.Beijing
 	}
 	return r
-}
-
-func midnight(t time.Time) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
-}
-
-func nextMidnight(t time.Time) time.Time { return midnight(t).AddDate(0, 0, 1) }
-
-// Budget tells what was bought and reserved today, by all callers together.
-func (s *Service) Budget(ctx context.Context, _ Caller) (Budget, error) {
-	now := time.Now()
-	count, price, err := s.cfg.Journal.Spent(ctx, s.cfg.Upstream, midnight(now))
-	if err != nil {
-		return Budget{}, err
-	}
-	b := Budget{ImagesToday: count, PriceToday: dashscope.CNY(price).Float64(), Limit: s.cfg.BudgetImagesPerDay}
-	if b.Limit > 0 {
-		b.ResetsAt = nextMidnight(now).Format(time.RFC3339)
-	}
-	return b, nil
 }

@@ -35,7 +35,7 @@ const (
 // and tells when to try again. It never sends anything again.
 func (s *Service) resolve(ctx context.Context, row journal.Task, nudged bool) (next time.Duration, err error) {
 	now := time.Now()
-	if row.InDoubt && now.Sub(row.Doubted).Abs() >= blockTime {
+	if row.InDoubt && !blocks(row, now) {
 		if err := s.unblock(ctx, row); err != nil {
 			return 0, err
 		}
@@ -60,6 +60,18 @@ func (s *Service) resolve(ctx context.Context, row journal.Task, nudged bool) (n
 	return max(s.nextReading(row, time.Now()), 100*time.Millisecond), nil
 }
 
+// blocks reports whether the doubt's window may overlap with that of a submission
+// that starts now. A time that lies impossibly far ahead was written before the
+// clock was set back.
+func blocks(t journal.Task, now time.Time) bool {
+	until := t.Doubted
+	if t.Deadline.After(until) {
+		until = t.Deadline
+	}
+	left := until.Add(blockTime).Sub(now)
+	return left > 0 && left < 10*time.Minute
+}
+
 // unblock lets other submissions of the model go: windows overlap no more.
 func (s *Service) unblock(ctx context.Context, row journal.Task) error {
 	lease := leaseOf(row)
@@ -81,6 +93,9 @@ func (s *Service) neverKnown(ctx context.Context, row journal.Task, now time.Tim
 	}
 	lease := leaseOf(row)
 	row, err := s.cfg.Journal.Change(ctx, row.ID, &lease, func(t *journal.Task) error {
+		if State(t.State) != Unknown {
+			return nil
+		}
 		counted := t.Counted
 		end(t, Expired, now, "Whether the service accepted it could not be found out within 24 hours. "+t.Reason)
 		t.Counted = counted
@@ -230,7 +245,8 @@ func (s *Service) list(ctx context.Context, model string) (rows []dashscope.Task
 			}
 			seen[row.TaskID] = true
 		}
-		if len(answer.Tasks)+answer.Unreadable == 0 || page >= answer.TotalPages {
+		read := len(answer.Tasks) + answer.Unreadable
+		if read == 0 || page >= answer.TotalPages && read < listPage || page >= answer.TotalPages && answer.TotalPages > 0 {
 			return rows, whole && len(seen) >= answer.Total, nil
 		}
 	}
@@ -351,6 +367,9 @@ func (s *Service) adoptCandidate(ctx context.Context, doubt journal.Task, c *can
 		return err
 	}
 	c.claimed = true
+	if row.UpstreamID != c.TaskID {
+		return nil // it was resolved in the meantime
+	}
 	s.log.Info("found a submission whose answer was lost", "task", row.ID, "upstream_task_id", row.UpstreamID, "state", row.State)
 	s.changed(row)
 	s.nudge(row.ID)
@@ -379,12 +398,15 @@ func (s *Service) noteReading(ctx context.Context, doubt journal.Task, why strin
 	return s.noteDoubt(ctx, doubt, func(t *journal.Task, now time.Time) { t.Reason, t.Reads, t.Looked = why, 0, now })
 }
 
-// noteAbsence counts a whole list without a candidate. Two of them, the last one
-// after the grace, prove that the service never took it.
+// noteAbsence counts a whole list without a candidate. Two of them after the grace
+// are taken as proof that the service never took it.
 func (s *Service) noteAbsence(ctx context.Context, doubt journal.Task) error {
 	return s.noteDoubt(ctx, doubt, func(t *journal.Task, now time.Time) {
-		t.Reads, t.Looked = t.Reads+1, now
-		if t.Reads >= 2 && now.Sub(t.Doubted) >= s.cfg.UnknownGrace {
+		t.Looked = now
+		if now.Sub(t.Doubted) < s.cfg.UnknownGrace || now.Sub(t.Sent) > linkLife-time.Hour {
+			return // too early to tell, or so late that the list has forgotten
+		}
+		if t.Reads++; t.Reads >= 2 {
 			end(t, NotSubmitted, now, "The service has no task for it: the submission never arrived and nothing was bought. Calling generate_image again is safe.")
 		}
 	})
@@ -399,7 +421,7 @@ func (s *Service) noteDoubt(ctx context.Context, doubt journal.Task, note func(*
 		if t.Doubted.After(now) { // the clock was set back: the grace starts again
 			t.Doubted = now
 		}
-		t.InDoubt = now.Sub(t.Doubted) < blockTime
+		t.InDoubt = blocks(*t, now)
 		note(t, now)
 		return nil
 	})
@@ -442,7 +464,11 @@ func (s *Service) adopt(ctx context.Context, c Caller, id string) (journal.Task,
 	}
 	learn(&row, result, now)
 	row.Counted = 0 // it was not bought with this program
-	if err := s.cfg.Journal.Insert(ctx, row); err != nil {
+	err = s.cfg.Journal.Insert(ctx, row)
+	if errors.Is(err, journal.ErrClaimed) {
+		return s.find(ctx, c, id) // another call was faster
+	}
+	if err != nil {
 		return row, err
 	}
 	s.changed(row) // the next round of keepHouse works on it

@@ -83,7 +83,7 @@ func (s *Service) callUpModel(ctx context.Context, name string) (again time.Dura
 			return otherTurn, s.waitForSlot(ctx, name)
 		}
 		row := *pass.Task
-		s.posts.Go(func() { s.submit(ctx, row, now) })
+		s.posts.Go(func() { s.submit(ctx, row) })
 		s.news.wakeAll() // everybody else moved up
 	}
 	return otherTurn, nil
@@ -99,7 +99,7 @@ func (s *Service) postTime(offer dashscope.Offer) time.Duration {
 
 // submit makes the one POST of a task that is SUBMITTING and writes down what
 // became of it. Then the task is followed like any other.
-func (s *Service) submit(ctx context.Context, row journal.Task, slot time.Time) {
+func (s *Service) submit(ctx context.Context, row journal.Task) {
 	s.changed(row)
 	lease := leaseOf(row)
 	var result *dashscope.Result
@@ -107,7 +107,7 @@ func (s *Service) submit(ctx context.Context, row journal.Task, slot time.Time) 
 	req, err := request(row)
 	switch {
 	case err != nil:
-	case time.Since(slot) > staleSlot:
+	case time.Since(row.Sent) > staleSlot:
 		err = fmt.Errorf("%w: this process was stopped while it held the slot", dashscope.ErrNotSent)
 	case row.Sync:
 		result, err = s.cfg.Client.CreateSync(s.postCtx, req)
@@ -124,7 +124,7 @@ func (s *Service) submit(ctx context.Context, row journal.Task, slot time.Time) 
 		"upstream_task_id", saved.UpstreamID, "upstream_request_id", saved.RequestID)
 	s.slowDown(saved, err)
 	s.changed(saved)
-	if saved.Open && ctx.Err() == nil {
+	if saved.Open && saved.Holder == s.self.id && ctx.Err() == nil {
 		s.work(ctx, saved, false)
 	}
 }
@@ -163,7 +163,6 @@ func (s *Service) outcome(t *journal.Task, result *dashscope.Result, err error) 
 	case err == nil:
 		s.accept(t, result, now)
 	case errors.Is(err, dashscope.ErrMayBeAccepted):
-		t.Deadline = now // the request can be on its way no longer
 		s.doubt(t, now, "The answer to the submission was lost, so the service may have accepted it: "+err.Error())
 	case errors.Is(err, dashscope.ErrThrottled) || errors.Is(err, dashscope.ErrNotSent) || errors.Is(err, dashscope.ErrOtherSpelling):
 		s.repeat(t, now, err)
@@ -208,6 +207,7 @@ func (s *Service) repeat(t *journal.Task, now time.Time, err error) {
 	}
 	hopeless := errors.Is(err, dashscope.ErrInvalid) || errors.Is(err, dashscope.ErrNoKey)
 	if t.Posts < most && !hopeless {
+		t.InDoubt = false
 		t.State, t.Reason, t.NotBefore = string(Queued), "will be sent again: "+err.Error(), now.Add(backoff(t.Posts, err))
 		return
 	}
@@ -263,7 +263,7 @@ func end(t *journal.Task, state State, now time.Time, reason string) {
 		t.Ended = now
 	}
 	t.Counted = 0
-	if state == NotSubmitted || state == Canceled && t.Posts == 0 {
+	if state == NotSubmitted || state == Canceled && t.UpstreamID == "" {
 		t.Key = "" // nothing was bought with it
 	}
 }

@@ -89,7 +89,9 @@ func (s *Service) step(ctx context.Context, row journal.Task, d *driver, nudged 
 func (s *Service) giveUp(ctx context.Context, row journal.Task) (journal.Task, error) {
 	lease := leaseOf(row)
 	row, err := s.cfg.Journal.Change(ctx, row.ID, &lease, func(t *journal.Task) error {
-		s.doubt(t, time.Now(), "The process that submitted it ended before the service's answer was written down.")
+		if State(t.State) == Submitting {
+			s.doubt(t, time.Now(), "The process that submitted it ended before the service's answer was written down.")
+		}
 		return nil
 	})
 	if err == nil {

@@ -63,15 +63,13 @@ func (h *handlers) generate(ctx context.Context, c call, p generateParams) (*mcp
 		return nil, err
 	}
 	h.OnLeave(ctx, func() { ticket.Done(false) })
-	defer h.AfterWrite(ctx, ticket.Done)
 	t, err := h.wait(ctx, c, ticket, p.WaitSeconds)
 	if err != nil && h.Canceled(ctx) {
 		// Before it is sent that still spends nothing; after that it was bought and
 		// goes on to the end, as it does when others wait on it too.
 		t, _, _ = ticket.Cancel(context.WithoutCancel(ctx))
 	}
-	release(ticket, t)
-	return h.result(ctx, c, caller, t), nil
+	return h.answer(ctx, c, caller, ticket, t), nil
 }
 
 func (p generateParams) request(h *handlers) dashscope.ImageRequest {

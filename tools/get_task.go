@@ -60,10 +60,8 @@ func (h *handlers) get(ctx context.Context, c call, p getParams) (*mcp.CallToolR
 			return nil, err
 		}
 		h.OnLeave(ctx, func() { ticket.Done(false) })
-		defer h.AfterWrite(ctx, ticket.Done)
 		t, _ := h.wait(ctx, c, ticket, p.WaitSeconds)
-		release(ticket, t)
-		return h.result(ctx, c, caller, t), nil
+		return h.answer(ctx, c, caller, ticket, t), nil
 	}
 	newest, err := h.Service.Recent(ctx, caller, recent)
 	if err != nil {

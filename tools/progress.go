@@ -35,14 +35,6 @@ func (h *handlers) wait(ctx context.Context, c call, ticket *tasks.Ticket, secon
 	return t, err
 }
 
-// release ends the waiting before an answer without pictures is written: the same
-// call right behind it then finds the task instead of buying another.
-func release(ticket *tasks.Ticket, t tasks.Task) {
-	if !t.HasPictures() {
-		ticket.Done(false)
-	}
-}
-
 // sender sends progress of a call, or is nil where the client did not ask for it.
 func (h *handlers) sender(ctx context.Context, c call) func(float64, string) {
 	meta := c.request.Params.Meta

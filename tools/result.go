@@ -142,3 +142,24 @@ func refusal(err error, ending string) *mcp.CallToolResult {
 	}
 	return mcp.NewToolResultError(text)
 }
+
+// answer shapes the answer of a call that waited on a task, and ends the waiting.
+// Without pictures it ends before the answer is written: the same call right
+// behind it then finds the task instead of buying another. With pictures it ends
+// when they were written whole.
+func (h *handlers) answer(ctx context.Context, c call, caller tasks.Caller, ticket *tasks.Ticket, t tasks.Task) *mcp.CallToolResult {
+	if !t.HasPictures() {
+		ticket.Done(false)
+		return h.result(ctx, c, caller, t)
+	}
+	shaped := false
+	defer func() {
+		if !shaped { // a panic delivers nothing
+			ticket.Done(false)
+		}
+	}()
+	res := h.result(ctx, c, caller, t)
+	shaped = true
+	h.AfterWrite(ctx, ticket.Done)
+	return res
+}
