@@ -27,8 +27,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"modernc.org/sqlite"
 )
 
 // Journal is one open file. Its methods may be used from many goroutines.
