@@ -15,7 +15,7 @@ COPY . .
 ARG TARGETOS TARGETARCH VERSION=devel
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
         -ldflags "-s -w -X wan-image-mcp/cli.release=$VERSION" -o /out/wan-image-mcp . && \
-    mkdir -m 700 /out/data
+    mkdir -p -m 700 /out/root/data
 
 FROM gcr.io/distroless/static-debian12:nonroot
 LABEL org.opencontainers.image.title="wan-image-mcp" \
@@ -24,8 +24,8 @@ LABEL org.opencontainers.image.title="wan-image-mcp" \
       org.opencontainers.image.source="https://github.com/wan-image-mcp/wan-image-mcp" \
       io.modelcontextprotocol.server.name="io.github.wan-image-mcp/wan-image-mcp"
 COPY --from=build /out/wan-image-mcp /usr/local/bin/wan-image-mcp
-COPY --from=build --chown=nonroot:nonroot /out/data /data
+COPY --from=build --chown=65532:65532 /out/root /
 ENV WAN_IMAGE_MCP_STATE_DIR=/data
 VOLUME /data
-USER nonroot
+USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/wan-image-mcp"]

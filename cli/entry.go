@@ -20,6 +20,8 @@ type entry struct {
 	// wantsKey means that the API key is to come from where the client gets it,
 	// unless there is one in the configuration already.
 	wantsKey bool
+	// hasKey means that there is one.
+	hasKey bool
 }
 
 // input is a value that VS Code asks for.
@@ -59,6 +61,21 @@ func (c mcpClient) put(text []byte, name string, e entry) ([]byte, error) {
 		err = addInput(d, c.servers, name)
 	}
 	return d.Bytes(), err
+}
+
+// hasKey reports whether somebody put a key into the configuration itself.
+func (c mcpClient) hasKey(text []byte, name string) bool {
+	var env any
+	if c.toml {
+		if d, err := edit.ParseTOML(text); err == nil {
+			table, _ := d.Table(c.servers, name)
+			env = table["env"]
+		}
+	} else if d, err := edit.ParseJSON(text); err == nil {
+		env, _ = d.Get(c.servers, name, "env")
+	}
+	variables, _ := env.(map[string]any)
+	return isSet(variables, envKey) && variables[envKey] != c.key
 }
 
 // mergeJSON brings an entry that is there up to date.

@@ -143,6 +143,8 @@ func (p *program) keyNote(c mcpClient, s *settings, e entry) note {
 	switch {
 	case s.simulate:
 		return note{word: "key", text: "None is needed: this is the simulator, with real PNG files and no cost."}
+	case e.hasKey:
+		return note{word: "key", text: "The one that is in the file stays there."}
 	case file == "":
 		return note{word: "key", text: c.keyNote}
 	}

@@ -128,7 +128,11 @@ func (p *program) install(c mcpClient, s *settings, o *serving, i installing) er
 		if _, err := p.stdout.Write(fresh); err != nil {
 			return err
 		}
-		return advise(p.stderr, append([]note{{"file", path, true}}, p.advice(c, s, e)...))
+		notes := p.advice(c, s, e)
+		if path != "" {
+			notes = append([]note{{"file", path, true}}, notes...)
+		}
+		return advise(p.stderr, notes)
 	}
 	return p.writeEntry(c, s, path, i.name, e, fresh)
 }
@@ -167,5 +171,6 @@ func (p *program) writeEntry(c mcpClient, s *settings, path, name string, e entr
 	if noFolder != nil {
 		notes = append(notes, note{word: "note", text: "There was no such folder before: is " + c.title + " installed?"})
 	}
+	e.hasKey = c.hasKey(text, name)
 	return advise(p.stdout, append(notes, p.advice(c, s, e)...))
 }

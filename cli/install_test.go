@@ -149,6 +149,9 @@ func TestInstallKeepsKeys(t *testing.T) {
 			entry["timeout"] == nil || env["TZ"] != "UTC" || env["DASHSCOPE_API_KEY"] != "sk-mine" || entry["env_vars"] != nil {
 			t.Errorf("%s: the entry became\n%s\n%s", client, text, got.stderr)
 		}
+		if !strings.Contains(got.stdout, "stays there") {
+			t.Errorf("%s: it says nothing of the key:\n%s", client, got.stdout)
+		}
 
 		text, got = u.installed(t, client, text, "--key-file", key)
 		env, _ = server(t, client, text, "wan-image")["env"].(map[string]any)
