@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -94,6 +95,9 @@ func (p *program) attend(cmd *cobra.Command, s *settings, d delivery, dir string
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
+	if w.noKey != nil {
+		return withHint(errors.New("there is no API key"), "%s; to try it without a key and without cost, add --simulate", whereKeysGo)
+	}
 	w.run(context.WithoutCancel(cmd.Context())) // it ends last
 	mcpServer, err := p.mcpServer(w, s, tools.ResultOptions{Images: tools.ImagesNone, Structured: tools.StructuredOn}, nil)
 	if err != nil {
@@ -236,15 +240,16 @@ func (t *attendance) farewell(id string) error {
 // again is the command that brings the pictures of a task, at the same service.
 func (t *attendance) again(id string) string {
 	words := []string{"wan-image-mcp", "task"}
-	known := t.p.taskCommand().Flags()
 	t.cmd.Flags().Visit(func(f *pflag.Flag) {
 		switch f.Name {
 		case "simulate":
 			words = append(words, "--simulate")
-		case "region", "workspace", "state-dir", "allow-image-host":
-			if known.Lookup(f.Name) != nil {
-				words = append(words, "--"+f.Name, quoted(strings.Trim(f.Value.String(), "[]")))
+		case "region", "workspace", "state-dir", "allow-image-host", "allow-image-range":
+			value := f.Value.String()
+			if list, ok := f.Value.(pflag.SliceValue); ok {
+				value = strings.Join(list.GetSlice(), ",")
 			}
+			words = append(words, "--"+f.Name, quoted(value))
 		}
 	})
 	return strings.Join(append(words, id), " ")
@@ -252,8 +257,11 @@ func (t *attendance) again(id string) string {
 
 // quoted makes text one word of a shell.
 func quoted(text string) string {
-	if strings.ContainsAny(text, " \t'\"$&;|<>()*?[]\\") {
+	switch {
+	case !strings.ContainsAny(text, " \t'\"$&;|<>()*?[]\\`!"):
+		return text
+	case runtime.GOOS == "windows":
 		return `"` + text + `"`
 	}
-	return text
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -48,25 +49,25 @@ func (p *program) open(ctx context.Context, s *settings, log *slog.Logger, outpu
 	if err := makeState(s.place()); err != nil {
 		return w, err
 	}
-	client, upstream, err := w.client(ctx, p, s)
+	up, err := w.reach(ctx, p, s)
 	if err != nil {
 		return w, err
 	}
-	client.Observe = observe
+	up.client.Observe = observe
 	j, err := journal.Open(filepath.Join(s.place(), "journal.db"))
 	if err != nil {
 		return w, err
 	}
 	w.closer = append(w.closer, j.Close)
 	w.store, err = store.Open(filepath.Join(s.place(), "pictures"), store.Options{
-		MaxBytes: s.maxStore, AllowHosts: s.imageHosts, AllowCIDRs: s.imageNets, Logger: log,
+		MaxBytes: s.maxStore, AllowHosts: append(up.imageHosts, s.imageHosts...), AllowCIDRs: s.imageNets, Logger: log,
 	})
 	if err != nil {
 		return w, fmt.Errorf("pictures: %w", err)
 	}
 	w.closer = append(w.closer, w.store.Close)
 	w.tasks, err = tasks.New(tasks.Config{
-		Client: client, Journal: j, Store: w.store, Upstream: upstream,
+		Client: up.client, Journal: j, Store: w.store, Upstream: up.name,
 		Simulated: s.simulate, Speed: s.pace(), Sync: s.sync, OutputDir: outputDir, Models: s.models,
 		MaxImagesPerCall: int(s.perCall), BudgetImagesPerDay: int(s.perDay), UnknownGrace: s.grace, Logger: log,
 	})
@@ -104,31 +105,42 @@ func makeState(dir string) error {
 	return nil
 }
 
-// client is the service to ask and its name in the journal.
-func (w *work) client(ctx context.Context, p *program, s *settings) (*dashscope.Client, string, error) {
+// upstream is the service to ask.
+type upstream struct {
+	client     *dashscope.Client
+	name       string   // in the journal: service and account
+	imageHosts []string // where its pictures come from, besides the usual hosts
+}
+
+// reach starts the built-in simulator, or reads from the environment how to reach
+// the real service.
+func (w *work) reach(ctx context.Context, p *program, s *settings) (upstream, error) {
 	if s.simulate {
-		host, err := startSimulator(ctx, "127.0.0.1:0", simulator.Options{
-			Seed: 1, Speed: s.speed, Strict: true, Dir: filepath.Join(s.place(), "service"),
-			Region: string(s.region), Logger: w.log.With("room", "simulator"),
-		})
-		if err != nil {
-			return nil, "", err
-		}
-		w.closer = append(w.closer, host.close)
-		s.imageHosts = append(s.imageHosts, host.address)
-		return &dashscope.Client{APIKey: simulatedKey, Region: s.region, BaseURL: host.baseURL(), Logger: w.log}, "simulator", nil
+		return w.simulated(ctx, s)
 	}
 	a, err := p.account(s)
 	if err != nil {
-		return nil, "", err
+		return upstream{}, err
 	}
 	a.warn(w.log)
 	if a.key == "" {
 		w.noKey = errNoKey
 	}
-	return &dashscope.Client{
-		APIKey: a.key, Region: s.region, Workspace: s.workspace, BaseURL: a.base, Logger: w.log,
-	}, a.upstream(), nil
+	client := &dashscope.Client{APIKey: a.key, Region: s.region, Workspace: s.workspace, BaseURL: a.base, Logger: w.log}
+	return upstream{client: client, name: a.upstream()}, nil
+}
+
+func (w *work) simulated(ctx context.Context, s *settings) (upstream, error) {
+	host, err := startSimulator(ctx, "127.0.0.1:0", simulator.Options{
+		Seed: 1, Speed: s.speed, Strict: true, Dir: filepath.Join(s.place(), "service"),
+		Region: string(s.region), Logger: w.log.With("room", "simulator"),
+	})
+	if err != nil {
+		return upstream{}, err
+	}
+	w.closer = append(w.closer, host.close)
+	client := &dashscope.Client{APIKey: simulatedKey, Region: s.region, BaseURL: host.baseURL(), Logger: w.log}
+	return upstream{client: client, name: "simulator", imageHosts: []string{host.address}}, nil
 }
 
 // errNoKey is for a model that was asked for a picture, and its user. Some clients
@@ -151,7 +163,11 @@ func (a account) warn(log *slog.Logger) {
 		log.Warn("other users can read the file with the API key: chmod 600 it", "file", a.keyOpen)
 	}
 	if a.baseFrom != "" {
-		log.Warn("the address of the service was changed", "base_url", a.base, "by", a.baseFrom)
+		level := slog.LevelWarn
+		if u, err := url.Parse(a.base); err == nil && isLoopback(u.Hostname()) {
+			level = slog.LevelInfo // somebody develops here
+		}
+		log.Log(context.Background(), level, "the address of the service was changed", "base_url", a.base, "by", a.baseFrom)
 	}
 }
 
