@@ -10,7 +10,7 @@ import (
 )
 
 // settleLimit is how long a call waits at most for those that its client gave up.
-const settleLimit = 5 * time.Second
+const settleLimit = 20 * time.Second
 
 // settling keeps the calls whose client has left them and that have not come to
 // their end. A client that gives a call up and asks again wants the same thing, so
