@@ -28,9 +28,10 @@ func TestTOMLSetTable(t *testing.T) {
 			"text = \"\"\"\n[mcp_servers.us]\n\"\"\"\nlist = [\n  [1],\n  # [x\n  [2], ']',\n]\n[mcp_servers.us]\nargs = [\n  \"[z]\",\n]\n[c]\n",
 			"text = \"\"\"\n[mcp_servers.us]\n\"\"\"\nlist = [\n  [1],\n  # [x\n  [2], ']',\n]\n" + own + "[c]\n",
 		},
-		"array of tables":    {"[[mcp]]\na = 1\n[[mcp]]\na = 2\n", "[[mcp]]\na = 1\n[[mcp]]\na = 2\n\n" + own},
-		"among servers":      {"[mcp_servers.other]\ncommand = \"o\"\n", "[mcp_servers.other]\ncommand = \"o\"\n\n" + own},
-		"comment at the end": {"[mcp_servers.us]\nx = 1\n\n# the end\n", own + "\n# the end\n"},
+		"arrays in the old table": {"[mcp_servers.us]\nx = [\n  [1],\n  [2],\n]\n[c]\n", own + "[c]\n"},
+		"array of tables":         {"[[mcp]]\na = 1\n[[mcp]]\na = 2\n", "[[mcp]]\na = 1\n[[mcp]]\na = 2\n\n" + own},
+		"among servers":           {"[mcp_servers.other]\ncommand = \"o\"\n", "[mcp_servers.other]\ncommand = \"o\"\n\n" + own},
+		"comment at the end":      {"[mcp_servers.us]\nx = 1\n\n# the end\n", own + "\n# the end\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := edit.ParseTOML([]byte(test.text))
