@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -222,4 +223,42 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 			t.Errorf("%s with %s=? ended with %d: %s", c.CommandPath(), cli.EnvName(f.Name), got.code, got.stderr)
 		}
 	})
+}
+
+// TestTroubleshooting: the README quotes what the program says.
+func TestTroubleshooting(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		quote string
+		set   map[string]string
+		args  []string
+	}{
+		{"there is no API key", map[string]string{"DASHSCOPE_API_KEY": ""}, []string{"generate", "x"}},
+		{"the API key is not valid in region", map[string]string{"DASHSCOPE_API_KEY": "sk-invalid000000000000000000"}, []string{"generate", "x"}},
+		{"takes at least", nil, []string{"generate", "--model", "wan2.6-t2i", "--size", "10*10", "x"}},
+		{"takes at most", nil, []string{"generate", "--model", "wan2.6-t2i", "--size", "4000*4000", "x"}},
+		{"takes sides", nil, []string{"generate", "--size", "10*10", "x"}},
+		{"over the budget of pictures", nil, []string{"generate", "-n", "2", "--budget-images-per-day", "1", "x"}},
+		{"the account cannot buy pictures", nil, []string{"generate", "x [sim:refuse=Arrearage]"}},
+		{"the content check refused", nil, []string{"generate", "x [sim:refuse]"}},
+		{"the picture link is not allowed", nil, []string{"generate", "x [sim:link=http://10.0.0.1/x.png]"}},
+		{"there is no flag --api-key", nil, []string{"serve", "--api-key", "x"}},
+	} {
+		t.Run(test.quote, func(t *testing.T) {
+			t.Parallel()
+			u := newUser(t)
+			newUpstream(t, u, simulatorOptions)
+			maps.Copy(u.env, test.set)
+			if got := u.run(t, test.args...); !strings.Contains(got.stderr, test.quote) {
+				t.Errorf("%q says %s", test.args, got.stderr)
+			}
+			if !strings.Contains(string(b), test.quote) {
+				t.Errorf("the README does not tell what to do about %q", test.quote)
+			}
+		})
+	}
 }
