@@ -165,7 +165,7 @@ func (p places) claudeDesktop() (string, error) {
 		}
 	}
 	if len(files) > 1 {
-		return "", withHint(errors.New("Claude Desktop is there more than once"), "name one of these with --file: %q", files)
+		return "", withHint(errors.New("there is more than one Claude Desktop"), "name one of these with --file: %q", files)
 	}
 	return files[0], nil
 }

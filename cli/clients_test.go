@@ -79,7 +79,7 @@ func TestPackagedClaudeDesktop(t *testing.T) {
 	mkdir(filepath.Dir(packaged("Claude_two")))
 	expect(packaged("Claude_two"))
 	mkdir(filepath.Dir(packaged("Claude_one")))
-	if _, err := find(); err == nil || !strings.Contains(err.Error(), "more than once") {
+	if _, err := find(); err == nil || !strings.Contains(err.Error(), "more than one") {
 		t.Errorf("two packages: got %v", err)
 	}
 	if err := os.WriteFile(packaged("Claude_one"), nil, 0o600); err != nil {

@@ -103,7 +103,7 @@ func TestLinks(t *testing.T) {
 
 	entry, inputs := printed(t, "vscode")
 	q := query("https://insiders.vscode.dev/redirect/mcp/install")
-	same("VS Code", q.Get("config"), any(entry))
+	same("VS Code", q.Get("config"), entry)
 	same("VS Code's inputs", q.Get("inputs"), inputs)
 
 	for start, client := range map[string]string{
@@ -115,7 +115,7 @@ func TestLinks(t *testing.T) {
 			t.Fatalf("%s: %v", start, err)
 		}
 		entry, _ := printed(t, client)
-		same(start, string(config), any(entry))
+		same(start, string(config), entry)
 		if q.Get("name") != serverName {
 			t.Errorf("%s: it calls the server %q", start, q.Get("name"))
 		}

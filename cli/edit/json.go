@@ -33,8 +33,7 @@ func (d *JSON) parse() error {
 	d.plain, d.commas = blankComments(d.text)
 	var any any
 	if err := json.Unmarshal(d.plain, &any); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			line, column := position(d.plain, int(syntax.Offset)-1)
 			return fmt.Errorf("line %d, column %d: %w", line, column, err)
 		}

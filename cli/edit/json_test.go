@@ -40,11 +40,13 @@ func TestJSONSet(t *testing.T) {
 		"behind others": {
 			"{\n  \"z\": 1.50,\n  \"servers\": {\n    \"other\": {}\n  },\n  \"a\": null\n}\n",
 			"{\n  \"z\": 1.50,\n  \"servers\": {\n    \"other\": {},\n    \"us\": " + oursText + "\n  },\n  \"a\": null\n}\n",
-			ours, []string{"servers", "us"},
+			ours,
+			[]string{"servers", "us"},
 		},
 		"no servers yet": {
 			"{\n  \"a\": 1\n}\n", "{\n  \"a\": 1,\n  \"servers\": {\n    \"us\": true\n  }\n}\n",
-			true, []string{"servers", "us"},
+			true,
+			[]string{"servers", "us"},
 		},
 		"empty servers": {
 			"{\n\t\"servers\": {}\n}\n", "{\n\t\"servers\": {\n\t\t\"us\": true\n\t}\n}\n", true, []string{"servers", "us"},
@@ -52,7 +54,8 @@ func TestJSONSet(t *testing.T) {
 		"tabs": {
 			"{\n\t\"servers\": {\n\t\t\"x\": 1\n\t}\n}\n",
 			"{\n\t\"servers\": {\n\t\t\"x\": 1,\n\t\t\"us\": {\n\t\t\t\"command\": \"c\"\n\t\t}\n\t}\n}\n",
-			entry{Command: "c"}, []string{"servers", "us"},
+			entry{Command: "c"},
+			[]string{"servers", "us"},
 		},
 		"one line": {
 			`{"servers":{"x":1}}`, `{"servers":{"x":1,"us":{"command":"c"}}}`, entry{Command: "c"}, []string{"servers", "us"},
@@ -61,23 +64,27 @@ func TestJSONSet(t *testing.T) {
 		"CRLF": {
 			"{\r\n  \"servers\": {\r\n    \"x\": 1\r\n  }\r\n}\r\n",
 			"{\r\n  \"servers\": {\r\n    \"x\": 1,\r\n    \"us\": {\r\n      \"command\": \"c\"\r\n    }\r\n  }\r\n}\r\n",
-			entry{Command: "c"}, []string{"servers", "us"},
+			entry{Command: "c"},
+			[]string{"servers", "us"},
 		},
 		"byte order mark": {"\ufeff{\n  \"a\": 1\n}", "\ufeff{\n  \"a\": 1,\n  \"us\": 2\n}", 2, []string{"us"}},
 		"comments": {
 			"// mine\n{\n  \"servers\": {\n    \"x\": 1 // the \"x\", {really}\n    /* , */\n  }\n}\n",
 			"// mine\n{\n  \"servers\": {\n    \"x\": 1, // the \"x\", {really}\n    \"us\": 2\n    /* , */\n  }\n}\n",
-			2, []string{"servers", "us"},
+			2,
+			[]string{"servers", "us"},
 		},
 		"trailing comma and comment": {
 			"{\n  \"servers\": {\n    \"x\": \"//\", // kept\n  },\n}\n",
 			"{\n  \"servers\": {\n    \"x\": \"//\", // kept\n    \"us\": 2\n  },\n}\n",
-			2, []string{"servers", "us"},
+			2,
+			[]string{"servers", "us"},
 		},
 		"trailing comma on one line": {`{"x":1,}`, `{"x":1,"us":2}`, 2, []string{"us"}},
 		"only a comment inside": {
 			"{\n  \"servers\": {\n    // none yet\n  }\n}\n", "{\n  \"servers\": {\n    // none yet\n    \"us\": 2\n  }\n}\n",
-			2, []string{"servers", "us"},
+			2,
+			[]string{"servers", "us"},
 		},
 		"comment over lines": {
 			"{\n  \"x\": 1 /* a\n b */\n}", "{\n  \"x\": 1, /* a\n b */\n  \"us\": 2\n}", 2, []string{"us"},
@@ -86,11 +93,13 @@ func TestJSONSet(t *testing.T) {
 		"replaced": {
 			"{\n  \"servers\": {\n    \"us\": {\"command\": \"old\", \"keep\": 1}\n  }\n}\n",
 			"{\n  \"servers\": {\n    \"us\": {\"command\": \"new & <old>\", \"keep\": 1}\n  }\n}\n",
-			"new & <old>", []string{"servers", "us", "command"},
+			"new & <old>",
+			[]string{"servers", "us", "command"},
 		},
 		"replaced over lines": {
 			"{\n  \"servers\": {\n    \"us\": 1,\n    \"x\": 2\n  }\n}\n",
-			"{\n  \"servers\": {\n    \"us\": " + oursText + ",\n    \"x\": 2\n  }\n}\n", ours, []string{"servers", "us"},
+			"{\n  \"servers\": {\n    \"us\": " + oursText + ",\n    \"x\": 2\n  }\n}\n", ours,
+			[]string{"servers", "us"},
 		},
 		"escaped name": {`{"\u0075s": 1}`, `{"\u0075s": 2}`, 2, []string{"us"}},
 	} {

@@ -22,8 +22,7 @@ type TOML struct {
 func ParseTOML(text []byte) (*TOML, error) {
 	d := &TOML{text: text, root: map[string]any{}}
 	if _, err := toml.Decode(string(text), &d.root); err != nil {
-		var bad toml.ParseError
-		if errors.As(err, &bad) {
+		if bad, ok := errors.AsType[toml.ParseError](err); ok {
 			return nil, fmt.Errorf("line %d: %s", bad.Position.Line, bad.Message)
 		}
 		return nil, err
