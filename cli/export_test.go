@@ -7,3 +7,6 @@ func Root() *cobra.Command { return (&program{}).root() }
 
 // EnvName is the variable of a flag.
 var EnvName = envName
+
+// SizesOf says which sizes a model takes.
+var SizesOf = sizesOf
