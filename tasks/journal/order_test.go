@@ -276,3 +276,19 @@ func TestBudgetOfManyAtOnce(t *testing.T) {
 		t.Errorf("%d pictures for %d bought, %d refused, error %v; want exactly 10", count, price, len(refused), err)
 	}
 }
+
+func TestOnlyRepeat(t *testing.T) {
+	path := newFile(t)
+	j := open(t, path)
+	only := func(in *journal.Intent) { in.OnlyRepeat = true }
+	if _, _, err := j.Order(t.Context(), intent("a", key("k"), only)); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("got error %v, want ErrNotFound", err)
+	}
+	if got := query[int](t, path, "SELECT (SELECT COUNT(*) FROM task) + (SELECT COUNT(*) FROM attendance)"); got != 0 {
+		t.Errorf("it left %d rows behind", got)
+	}
+	order(t, j, "a", key("k"), same("f"))
+	if got, found, err := j.Order(t.Context(), intent("b", key("k"), same("f"), only)); got.ID != "a" || !found || err != nil {
+		t.Errorf("got task %q, found %v, error %v; want a", got.ID, found, err)
+	}
+}
