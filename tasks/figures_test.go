@@ -29,11 +29,10 @@ func TestFigures(t *testing.T) {
 
 // table prints rows in columns when figures are asked for.
 func table(t *testing.T, header string) (row func(format string, args ...any)) {
-	var out io.Writer = io.Discard
+	w := tabwriter.NewWriter(io.Discard, 0, 0, 2, ' ', 0)
 	if *figures {
-		out = os.Stdout
+		w = tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, header)
 	t.Cleanup(func() { _ = w.Flush() })
 	return func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }

@@ -3,6 +3,7 @@ package torture_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -118,9 +119,7 @@ type end struct {
 // generate calls generate_image for a wish.
 func (w *world) generate(s *server, k *wish, wait int, parallel bool) *call {
 	args := map[string]any{"wait_seconds": wait}
-	for name, value := range k.args {
-		args[name] = value
-	}
+	maps.Copy(args, k.args)
 	c := &call{server: s, wish: k, parallel: parallel}
 	w.mu.Lock()
 	k.calls = append(k.calls, c)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -216,13 +215,6 @@ func until(t *testing.T, within time.Duration, what string, true func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s without %s", within, what)
 		}
-	}
-}
-
-func needsSignals(t *testing.T) {
-	t.Helper()
-	if runtime.GOOS == "windows" {
-		t.Skip("Windows has no signals to send to another process")
 	}
 }
 

@@ -20,8 +20,9 @@ func memoryOf(p *os.ProcessState) int64 {
 	if !ok {
 		return 0
 	}
+	most := int64(usage.Maxrss) //nolint:unconvert // int32 on some systems
 	if runtime.GOOS == "darwin" {
-		return int64(usage.Maxrss)
+		return most
 	}
-	return int64(usage.Maxrss) * 1024 //nolint:unconvert // int32 on some systems
+	return most * 1024
 }

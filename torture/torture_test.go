@@ -112,12 +112,26 @@ func (v verdict) table() string {
 		name  string
 		value int
 	}{
-		{"lives", v.lives}, {"of them killed (SIGKILL)", v.kills}, {"ended by SIGTERM", v.terms}, {"ended by closing stdin", v.closes},
-		{"stopped and continued", v.stops}, {"faults injected", v.faults}, {"calls of the client", v.calls}, {"without an answer", v.lostAnswers},
-		{"orders", v.orders}, {"creates accepted by the service", v.accepted}, {"of them drawn, so paid", v.paid},
-		{"duplicates", v.duplicates}, {"paid but lost", v.lost}, {"adopted after a lost answer", v.adopted},
-		{"not submitted", v.notSubmitted}, {"pictures read and compared", v.pictures}, {"orders found again by the same call", v.retold},
-		{"queries, lists, cancels", v.queries}, {"most of them within one second", v.mostQueries}, {"most memory of a life, MiB", int(v.mostMemory >> 20)},
+		{"lives", v.lives},
+		{"of them killed (SIGKILL)", v.kills},
+		{"ended by SIGTERM", v.terms},
+		{"ended by closing stdin", v.closes},
+		{"stopped and continued", v.stops},
+		{"faults injected", v.faults},
+		{"calls of the client", v.calls},
+		{"without an answer", v.lostAnswers},
+		{"orders", v.orders},
+		{"creates accepted by the service", v.accepted},
+		{"of them drawn, so paid", v.paid},
+		{"duplicates", v.duplicates},
+		{"paid but lost", v.lost},
+		{"adopted after a lost answer", v.adopted},
+		{"not submitted", v.notSubmitted},
+		{"pictures read and compared", v.pictures},
+		{"orders found again by the same call", v.retold},
+		{"queries, lists, cancels", v.queries},
+		{"most of them within one second", v.mostQueries},
+		{"most memory of a life, MiB", int(v.mostMemory >> 20)},
 	} {
 		fmt.Fprintf(w, "%d\t  %s\n", row.value, row.name)
 	}
