@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -462,5 +463,45 @@ func TestHTTPCallsDoNotWaitForEachOther(t *testing.T) {
 			t.Errorf("list_models took %v beside slow calls, want nothing", took)
 		}
 		s.stop() // and the slow ones answer
+	})
+}
+
+// A slow client gets a picture, as long as it goes on reading and is not too slow.
+func TestHTTPSlowReader(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		net := newWire()
+		s := serveOn(t, w, server.Config{}, net, net.dial)
+		order := strings.Replace(small("a boat"), "512*512", "1024*1024", 1)
+		image := s.call(s.session(), order).answer(t).Images[0]
+		if image.Bytes < 6*64<<10 {
+			t.Fatalf("a picture of %d bytes is too small for this test", image.Bytes)
+		}
+		for pause, whole := range map[time.Duration]bool{5 * time.Second: true, 25 * time.Second: false} {
+			conn, err := net.dial(t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := strings.Replace(read(image.ResourceURI), `"params":{`, `"params":{`+modernMeta+`,`, 1)
+			fmt.Fprintf(conn, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nMcp-Protocol-Version: 2026-07-28\r\n"+
+				"Mcp-Method: resources/read\r\nMcp-Name: %s\r\nContent-Length: %d\r\n\r\n%s", image.ResourceURI, len(body), body)
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part := make([]byte, 64<<10)
+			var got []byte
+			for err == nil {
+				time.Sleep(pause)
+				var n int
+				n, err = io.ReadFull(res.Body, part)
+				got = append(got, part[:n]...)
+			}
+			if json.Valid(got) != whole {
+				t.Errorf("a pause of %v after each 64 KB: got %d bytes, whole %v, want %v", pause, len(got), !whole, whole)
+			}
+			res.Body.Close()
+			conn.Close()
+		}
 	})
 }

@@ -23,8 +23,7 @@ type response struct {
 
 	mu     sync.Mutex
 	status int
-	sent   bool
-	err    error // the first that the client's side gave
+	sent   bool // some of the body
 }
 
 func newResponse(w http.ResponseWriter, origin string) *response {
@@ -55,7 +54,6 @@ func (w *response) WriteHeader(status int) {
 		h.Set("Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate")
 		h.Set("Vary", "Origin")
 	}
-	w.allow(writeTimeout)
 	w.ResponseWriter.WriteHeader(status)
 }
 
@@ -68,13 +66,16 @@ func (w *response) Write(p []byte) (int, error) {
 	if w.code() == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
+	w.mu.Lock()
+	w.sent = true
+	w.mu.Unlock()
 	last := time.Now().Add(answerTimeout)
 	sent := 0
 	for part := range slices.Chunk(p, writePart) {
 		w.allow(min(writeTimeout, time.Until(last)))
 		n, err := w.ResponseWriter.Write(part)
 		sent += n
-		if w.note(n > 0, err); err != nil {
+		if err != nil {
 			return sent, err
 		}
 	}
@@ -84,21 +85,11 @@ func (w *response) Write(p []byte) (int, error) {
 // Flush sends what was written so far.
 func (w *response) Flush() { _ = w.FlushError() }
 
-// FlushError is Flush that tells whether it went.
+// FlushError is Flush that tells whether it, and all that was written before,
+// has gone.
 func (w *response) FlushError() error {
 	w.allow(writeTimeout)
-	err := w.control.Flush()
-	w.note(false, err)
-	return err
-}
-
-func (w *response) note(sent bool, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.sent = w.sent || sent
-	if w.err == nil {
-		w.err = err
-	}
+	return w.control.Flush()
 }
 
 func (w *response) code() int {
@@ -109,8 +100,8 @@ func (w *response) code() int {
 
 // whole reports whether a body was written and taken to its end.
 func (w *response) whole() bool {
-	_ = w.FlushError()
+	err := w.FlushError()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.sent && w.err == nil
+	return w.sent && err == nil
 }

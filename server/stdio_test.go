@@ -569,3 +569,19 @@ func TestPicturesAreReadAFewAtATime(t *testing.T) {
 		}
 	})
 }
+
+func TestStdioListenEndsAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		p := dial(t, newWorld(t))
+		p.send(listen("1", "wan://budget"))
+		p.next() // the acknowledgement
+		before := time.Now()
+		p.in.Close()
+		if rest := p.rest(); len(rest) != 1 || string(rest[0].ID) != "1" {
+			t.Errorf("at the end of input: got %v, want the end of the stream", rest)
+		}
+		if took := time.Since(before); took != 0 {
+			t.Errorf("took %v to end with nothing but a stream open, want nothing", took)
+		}
+	})
+}
