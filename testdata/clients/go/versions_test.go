@@ -1,21 +1,14 @@
 package client_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"image/png"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
@@ -114,6 +107,8 @@ func driveCell(t *testing.T, c *cell) {
 		{"generate_image", pictureStep},
 		{"progress", progressStep},
 		{"wait_seconds 0", laterStep},
+		{"parallel calls", parallelStep},
+		{"bad arguments", badStep},
 		{"resource updates", updatesStep},
 		{"unknown tool and resource", unknownStep},
 		{"close", closeStep},
@@ -129,180 +124,4 @@ func closeStep(t *testing.T, s *client) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-}
-
-// hasStructure reports whether a result of this version has structuredContent and
-// links, and tools an output schema.
-func (s *client) hasStructure() bool { return s.version >= "2025-06-18" }
-
-func toolsStep(t *testing.T, s *client) {
-	tools, err := s.ListTools(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(tools.Tools) != 3 {
-		t.Errorf("got %d tools, want 3", len(tools.Tools))
-	}
-	for _, tool := range tools.Tools {
-		if got := tool.OutputSchema != nil; got != s.hasStructure() {
-			t.Errorf("%s has an output schema: %v", tool.Name, got)
-		}
-	}
-	if text := textOf(call(t, s.ClientSession, "list_models", nil)); !strings.Contains(text, "wanx2.0-t2i-turbo") {
-		t.Errorf("list_models answers %s", text)
-	}
-}
-
-var (
-	anID    = regexp.MustCompile(`\b[a-z0-9]{26}\b`)
-	anImage = regexp.MustCompile(`wan://images/[a-z0-9]{26}/\d`)
-)
-
-// small are the arguments of an order that is drawn quickly.
-func small(prompt string, more ...any) map[string]any {
-	arguments := map[string]any{"prompt": prompt, "model": "wan2.2-t2i-flash", "size": "512*512"}
-	for i := 0; i < len(more); i += 2 {
-		arguments[more[i].(string)] = more[i+1]
-	}
-	return arguments
-}
-
-// order makes a picture and waits until it is there. All it needs stands in the
-// text, which is what older versions have.
-func (s *client) order(t *testing.T, arguments map[string]any) (*mcp.CallToolResult, string) {
-	t.Helper()
-	result := call(t, s.ClientSession, "generate_image", arguments)
-	for deadline := time.Now().Add(time.Minute); anImage.FindString(textOf(result)) == ""; {
-		if time.Now().After(deadline) {
-			t.Fatalf("no picture: %s", textOf(result))
-		}
-		id := anID.FindString(textOf(result))
-		result = call(t, s.ClientSession, "get_task", map[string]any{"task_id": id, "wait_seconds": 20})
-	}
-	return result, anImage.FindString(textOf(result))
-}
-
-func pictureStep(t *testing.T, s *client) {
-	result, uri := s.order(t, small("a lighthouse", "seed", nil))
-	var kinds []string
-	for _, c := range result.Content {
-		kinds = append(kinds, fmt.Sprintf("%T", c))
-	}
-	slices.Sort(kinds)
-	want := []string{"*mcp.ImageContent", "*mcp.ResourceLink", "*mcp.TextContent"}
-	if !s.hasStructure() {
-		want = []string{"*mcp.ImageContent", "*mcp.TextContent"}
-	}
-	if !slices.Equal(kinds, want) || (result.StructuredContent != nil) != s.hasStructure() {
-		t.Errorf("the answer has %v and structuredContent %v, want %v", kinds, result.StructuredContent, want)
-	}
-	read, err := s.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: uri})
-	if err != nil {
-		t.Fatal(err)
-	}
-	picture, err := png.DecodeConfig(bytes.NewReader(read.Contents[0].Blob))
-	if err != nil || picture.Width != 512 || picture.Height != 512 {
-		t.Errorf("the picture is %d by %d (%v)", picture.Width, picture.Height, err)
-	}
-}
-
-func progressStep(t *testing.T, s *client) {
-	for len(s.progress) > 0 {
-		<-s.progress // of the canceled call
-	}
-	params := &mcp.CallToolParams{Name: "generate_image", Arguments: small("a slow boat [sim:slow=700ms]")}
-	params.SetProgressToken("boat")
-	if result, err := s.CallTool(t.Context(), params); err != nil || result.IsError {
-		t.Fatalf("%v, %+v", err, result)
-	}
-	var got []float64
-	for len(s.progress) > 0 {
-		got = append(got, <-s.progress)
-	}
-	// A session of Streamable HTTP has two streams, and either may carry a message.
-	if s.transport == "HTTP" && s.version != modern {
-		slices.Sort(got)
-	}
-	if len(got) < 2 || !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
-		t.Errorf("got progress %v, want two messages or more that rise", got)
-	}
-}
-
-func laterStep(t *testing.T, s *client) {
-	arguments := small("a kite", "wait_seconds", 0, "idempotency_key", "kite")
-	first := textOf(call(t, s.ClientSession, "generate_image", arguments))
-	again := textOf(call(t, s.ClientSession, "generate_image", arguments))
-	if a, b := anID.FindString(first), anID.FindString(again); a == "" || a != b {
-		t.Errorf("the same key gives tasks %q and %q", a, b)
-	}
-	if !strings.Contains(first, "get_task") {
-		t.Errorf("it does not name the next call: %s", first)
-	}
-	s.order(t, arguments)
-}
-
-func cancelStep(t *testing.T, s *client) {
-	// An order that the service is slow to take blocks the line of its model.
-	call(t, s.ClientSession, "generate_image", small("first in line [sim:delay=5s]", "wait_seconds", 0, "model", "wanx2.0-t2i-turbo"))
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	params := &mcp.CallToolParams{Name: "generate_image", Arguments: small("not wanted any more", "model", "wanx2.0-t2i-turbo")}
-	params.SetProgressToken("line")
-	go func() {
-		<-s.progress
-		cancel()
-	}()
-	if _, err := s.CallTool(ctx, params); !errors.Is(err, context.Canceled) {
-		t.Errorf("the canceled call ended with %v", err)
-	}
-	row := ""
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(row, "CANCELED"); time.Sleep(50 * time.Millisecond) {
-		for line := range strings.Lines(textOf(call(t, s.ClientSession, "get_task", nil))) {
-			if strings.Contains(line, "not wanted any more") {
-				row = line
-			}
-		}
-		if time.Now().After(deadline) || strings.Contains(row, "SUCCEEDED") {
-			t.Fatalf("it was not canceled: %s", row)
-		}
-	}
-}
-
-func updatesStep(t *testing.T, s *client) {
-	id := anID.FindString(textOf(call(t, s.ClientSession, "generate_image", small("a cloud [sim:slow=1s]", "wait_seconds", 0))))
-	uri := "wan://tasks/" + id
-	if err := s.Subscribe(t.Context(), &mcp.SubscribeParams{URI: uri}); err != nil {
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(20 * time.Second); s.updated.Load() == 0; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("no update came")
-		}
-	}
-	if err := s.Unsubscribe(t.Context(), &mcp.UnsubscribeParams{URI: uri}); err != nil {
-		t.Error(err)
-	}
-}
-
-func unknownStep(t *testing.T, s *client) {
-	want := int64(-32002)
-	if s.version == modern {
-		want = -32602
-	}
-	_, err := s.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: "wan://tasks/aaaaaaaaaaaaaaaaaaaaaaaaaa"})
-	if code := codeOf(err); code != want {
-		t.Errorf("an unknown resource gives %v, want code %d", err, want)
-	}
-	_, err = s.CallTool(t.Context(), &mcp.CallToolParams{Name: "draw"})
-	if code := codeOf(err); code != -32602 {
-		t.Errorf("an unknown tool gives %v, want code -32602", err)
-	}
-}
-
-func codeOf(err error) int64 {
-	var wire *jsonrpc.Error
-	if errors.As(err, &wire) {
-		return wire.Code
-	}
-	return 0
 }
