@@ -12,7 +12,10 @@ type driver struct {
 	model, upstreamID string
 	look              chan struct{} // somebody asks: look now
 	recheck           chan struct{} // something has changed: is it due?
-	listed            time.Time     // when the task list last told of it
+	started           time.Time     // when the goroutine began
+	listed            time.Time     // when the task list last told that the task goes on
+	toldEnd           bool          // the task list told its end
+	probed            time.Time     // when it was last looked at to test the list
 
 	// Of the goroutine alone:
 	began  time.Time // when the service is thought to have begun, zero while it has not
@@ -38,7 +41,7 @@ func (s *Service) work(ctx context.Context, row journal.Task, left bool) {
 		return
 	}
 	d := &driver{
-		model: row.Model, upstreamID: row.UpstreamID,
+		model: row.Model, upstreamID: row.UpstreamID, started: time.Now(),
 		look: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
 	}
 	if left {

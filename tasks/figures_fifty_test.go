@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -124,6 +125,11 @@ func fiftyOf(d *delays, stats simulator.Stats, count int) fifty {
 // journal as those of a process that has ended, which is the way to have fifty at
 // once: the running limits of the models would not let it buy so many.
 func watchWithService(f *figureWorld, count int) fifty {
+	other, err := journal.Open(filepath.Join(f.dir, "journal.db"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer other.Close() //nolint:errcheck // nothing more is asked of it
 	l := f.serve()
 	defer l.end()
 	var d delays
@@ -149,7 +155,7 @@ func watchWithService(f *figureWorld, count int) fifty {
 		mu.Lock()
 		waiting[id] = known
 		mu.Unlock()
-		if err := l.cfg.Journal.Insert(f.Context(), row); err != nil {
+		if err := other.Insert(f.Context(), row); err != nil {
 			f.Error(err)
 			return
 		}

@@ -23,10 +23,6 @@ const (
 	// and hungryLookGap is then the least time between two looks.
 	hungryShare   = 2000
 	hungryLookGap = 150 * time.Millisecond
-	// listAbove is how many tasks make a page of the list cheaper than single looks.
-	listAbove = 10
-	listEvery = time.Second
-	listLife  = 3 * listEvery
 	// unknownTypical is expected of tasks whose model is not known.
 	unknownTypical = 20 * time.Second
 )
@@ -74,10 +70,11 @@ func (s *Service) expected(model string) time.Duration { return s.forecast(model
 
 // untilLook is how long the next look at a task can wait.
 func (s *Service) untilLook(ctx context.Context, row journal.Task, d *driver) time.Duration {
-	s.mu.Lock()
-	listed := time.Since(d.listed) < listLife
-	s.mu.Unlock()
-	if listed || !s.hasBegun(ctx, row, d) {
+	listed := s.listedFor(d)
+	switch {
+	case listed > 0:
+		return min(listed, maxListedGap-time.Since(row.Looked))
+	case !s.hasBegun(ctx, row, d):
 		return maxLookGap - time.Since(row.Looked)
 	}
 	f := s.forecast(row.Model)
@@ -189,60 +186,4 @@ func (s *Service) ask(ctx context.Context, upstreamID string) (*dashscope.Result
 func (s *Service) askList(ctx context.Context, filter dashscope.TaskFilter) (*dashscope.TaskPage, error) {
 	s.queryTurn(ctx)
 	return s.cfg.Client.Tasks(ctx, filter)
-}
-
-// readList asks for one page of the task list in place of many single tasks, each
-// second while there are enough of them, until ctx ends.
-func (s *Service) readList(ctx context.Context) {
-	tick := time.NewTicker(listEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if s.countLooking() <= listAbove {
-			continue
-		}
-		page, err := s.askList(ctx, dashscope.TaskFilter{Page: 1, PageSize: listPage})
-		if err != nil {
-			s.log.Debug("the task list cannot be read", "error", err)
-			continue
-		}
-		s.noteListed(page.Tasks)
-	}
-}
-
-// countLooking counts the tasks of this process that wait for the service.
-func (s *Service) countLooking() (count int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range s.working {
-		if d.upstreamID != "" {
-			count++
-		}
-	}
-	return count
-}
-
-// noteListed looks at those tasks of this process of which the list tells an end,
-// and spares the others a look of their own.
-func (s *Service) noteListed(rows []dashscope.TaskRow) {
-	told := make(map[string]dashscope.Status, len(rows))
-	for _, row := range rows {
-		told[row.TaskID] = row.Status
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range s.working {
-		status, ok := told[d.upstreamID]
-		switch {
-		case !ok:
-		case status.Terminal():
-			signal(d.look)
-		default:
-			d.listed = time.Now()
-		}
-	}
 }

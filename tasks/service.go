@@ -77,7 +77,9 @@ type Service struct {
 	mu      sync.Mutex
 	working map[string]*driver // by task
 	hungry  map[string]bool    // models whose line waits for a slot that only an end frees
-	fetches chan struct{}      // bounds downloads
+	// listDoubted is until when the task list is not used, because it was wrong.
+	listDoubted time.Time
+	fetches     chan struct{} // bounds downloads
 
 	queries *journal.Queries
 	plans   plans

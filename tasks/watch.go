@@ -70,8 +70,12 @@ func (s *Service) step(ctx context.Context, row journal.Task, d *driver, nudged 
 			return wait, nil
 		}
 		row, err = s.look(ctx, row)
-		if err != nil || State(row.State).Terminal() {
+		if err != nil {
 			return 0, err
+		}
+		s.judgeList(d, row)
+		if State(row.State).Terminal() {
+			return 0, nil
 		}
 		return s.untilLook(ctx, row, d), nil
 	case Succeeded:
