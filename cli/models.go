@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -85,11 +86,11 @@ func (s *settings) modelRows() []modelFacts {
 
 // sizesOf says which sizes are legal.
 func sizesOf(m dashscope.Model) string {
-	text := m.Sizes.String()
+	rules := []string{m.Sizes.String()}
 	for _, size := range m.Sizes.Also {
-		text += ", " + size.String()
+		rules = append(rules, size.String())
 	}
-	return text
+	return strings.Join(rules, ", ")
 }
 
 func (p *program) printModels(rows []modelFacts) error {
