@@ -28,7 +28,7 @@ type world struct {
 	verdict verdict
 
 	creates []simulator.Entry      // what the service logged of orders
-	orders  map[string][]time.Time // when they came, the refused ones too, by model
+	arrived map[string][]time.Time // orders by model, refused ones too, and queries
 	seen    int64                  // up to where its log was read
 
 	mu sync.Mutex
@@ -48,7 +48,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		machine: newMachine(t, "50"), seed: seed, random: rand.New(rand.NewPCG(seed, 1)),
 		history: history{owners: map[string]*wish{}, ends: map[string]end{}},
-		orders:  map[string][]time.Time{}, byMarker: map[string]*wish{}, pending: map[*server][]*call{},
+		arrived: map[string][]time.Time{}, byMarker: map[string]*wish{}, pending: map[*server][]*call{},
 	}
 	w.wire = newWire(t, w.service.host, rand.New(rand.NewPCG(seed, 2)))
 	w.at(w.wire.listener.Addr().String())
@@ -284,8 +284,11 @@ func (w *world) readLog() {
 	defer w.mu.Unlock()
 	for _, e := range entries {
 		w.seen = e.Seq
-		if e.Op == "create" && e.Model != "" {
-			w.orders[e.Model] = append(w.orders[e.Model], e.Time)
+		switch e.Op {
+		case "create":
+			w.arrived[e.Model] = append(w.arrived[e.Model], e.Time)
+		case "task", "list", "cancel":
+			w.arrived[queries] = append(w.arrived[queries], e.Time)
 		}
 		if e.Accepted {
 			w.creates = append(w.creates, e)
