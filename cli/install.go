@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -158,11 +157,8 @@ func (p *program) writeEntry(c mcpClient, s *settings, path, name string, e entr
 	}
 	_, noFolder := os.Stat(filepath.Dir(path))
 	backup, err := edit.Replace(path, old, text, time.Now())
-	if errors.Is(err, edit.ErrChanged) {
-		return withHint(fmt.Errorf("%s stays as it is: %w", path, err), "quit %s and try again", c.title)
-	}
 	if err != nil {
-		return fmt.Errorf("configuration of %s: %w", c.title, err)
+		return withHint(fmt.Errorf("%s stays as it is: %w", path, err), "quit %s and try again, or put in what --print shows", c.title)
 	}
 	notes := []note{{"wrote", path, true}}
 	if backup != "" {
