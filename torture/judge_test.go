@@ -2,67 +2,19 @@ package torture_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"image/png"
-	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the journal, read as it lies there
-
-	"wan-image-mcp/dashscope"
 	"wan-image-mcp/dashscope/simulator"
 )
-
-// row is an order as the journal has it. It is read only to find orders of which
-// the client was never told; what is said of them is asked of the program.
-type row struct {
-	id, marker, state, upstreamID, reason string
-	n, counted                            int
-}
-
-func (m *machine) journal(where string) (rows []row) {
-	m.t.Helper()
-	path := (&url.URL{Path: filepath.ToSlash(filepath.Join(m.state, "journal.db"))}).EscapedPath()
-	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(10000)")
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	defer db.Close()
-	got, err := db.QueryContext(context.Background(), `SELECT id, request, state, COALESCE(upstream_id, ''), reason, n, counted
-		FROM task WHERE is_foreign = 0 AND `+where)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	defer got.Close()
-	for got.Next() {
-		var r row
-		var request []byte
-		if err := got.Scan(&r.id, &request, &r.state, &r.upstreamID, &r.reason, &r.n, &r.counted); err != nil {
-			m.t.Fatal(err)
-		}
-		var asked struct{ Prompt string }
-		if err := json.Unmarshal(request, &asked); err != nil {
-			m.t.Fatal(err)
-		}
-		r.marker, _, _ = strings.Cut(asked.Prompt, " ")
-		rows = append(rows, r)
-	}
-	if got.Err() != nil {
-		m.t.Fatal(got.Err())
-	}
-	return rows
-}
 
 // judge holds everything against everything. The calm server still runs.
 func (w *world) judge() verdict {
@@ -220,97 +172,5 @@ func (w *world) judgeBudget(s *server, pictures int) {
 	}
 	if start := w.all[0].started; err != nil || (told.Images != pictures && start.Day() == time.Now().Day()) {
 		w.wrong("the budget counts %d pictures, and %d were drawn: %v", told.Images, pictures, err)
-	}
-}
-
-// judgeService reads what the service thinks of its client's manners.
-func (w *world) judgeService() {
-	stats := w.service.stats()
-	w.verdict.queries = stats.Queries + stats.Lists + stats.Cancels
-	w.verdict.mostQueries = stats.MaxQueries
-	w.verdict.faults += int(w.wire.broken.Load())
-	if stats.Violations > 0 {
-		w.wrong("the service counts %d slips that cost money or leak secrets", stats.Violations)
-	}
-	w.judgePace(queries, 20)
-	for _, m := range dashscope.Models() {
-		offer := m.Offers[dashscope.Beijing]
-		w.judgePace(offer.Spelling, int(offer.SubmitsPerSecond))
-	}
-}
-
-// queries is what looking, listing and canceling are noted under.
-const queries = "queries"
-
-// judgePace holds what arrived against what is published, over all processes.
-func (w *world) judgePace(what string, perSecond int) {
-	at := w.arrived[what]
-	slices.SortFunc(at, time.Time.Compare)
-	for i := perSecond; i < len(at); i++ {
-		if d := at[i].Sub(at[i-perSecond]); d < second {
-			w.wrong("%s: %d within %s; %d a second are published", what, perSecond+1, d, perSecond)
-		}
-	}
-}
-
-// second is the shortest that "per second" is taken for here: a network and a
-// machine with other work bring requests closer together than they were sent, and
-// net/http asks again by itself when a connection breaks.
-const second = 800 * time.Millisecond
-
-// judgeLives reads what the servers said on the way.
-func (w *world) judgeLives() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, s := range w.all {
-		w.verdict.mostMemory = max(w.verdict.mostMemory, s.memory)
-		said := s.stderr.String()
-		w.verdict.adopted += strings.Count(said, "found a submission whose answer was lost")
-		for _, never := range []string{key, "Signature=", "panic:", "goroutine ", "DATA RACE", "internal error of"} {
-			if i := strings.Index(said, never); i >= 0 {
-				w.wrong("%s says %q on stderr: ...%s...", s.name, never, said[max(0, i-300):min(len(said), i+2000)])
-			}
-		}
-	}
-	for _, c := range w.calls {
-		w.verdict.calls++
-		if c.answered.IsZero() {
-			w.verdict.lostAnswers++
-		}
-		if c.answer.Deduplicated {
-			w.verdict.retold++
-		}
-	}
-}
-
-var pictureName = regexp.MustCompile(`^([0-9a-f]{64})\.png$`)
-
-// judgeFiles reads every file that the program wrote.
-func (w *world) judgeFiles() {
-	err := filepath.WalkDir(w.home, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if bytes.Contains(b, []byte(key)) {
-			w.wrong("the key is in %s", path)
-		}
-		if bytes.Contains(b, []byte("Signature=")) && !strings.HasPrefix(entry.Name(), "journal.db") {
-			w.wrong("a signed link is in %s", path)
-		}
-		if filepath.Base(filepath.Dir(path)) != "pictures" || strings.HasPrefix(entry.Name(), ".tmp-") {
-			return nil
-		}
-		sum := sha256.Sum256(b)
-		if name := pictureName.FindStringSubmatch(entry.Name()); name == nil || name[1] != hex.EncodeToString(sum[:]) {
-			w.wrong("%s has the hash %x", path, sum)
-		}
-		return nil
-	})
-	if err != nil {
-		w.wrong("%v", err)
 	}
 }

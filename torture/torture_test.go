@@ -13,9 +13,11 @@
 // it knows. At the end the server gets one calm life, and what the client was told,
 // what the service was asked and what lies on the disk are held against each other.
 //
-// The files: world_test.go is the machine that all happens on, server_test.go one
-// life of the program, client_test.go what the client wants and was told,
-// luck_test.go what goes wrong, wire_test.go the network, judge_test.go the check.
+// The files: world_test.go is what happens, calm_test.go the end of it; machine_test.go
+// and service_test.go the computer and the service, wire_test.go the network between
+// them, server_test.go and ending_test.go one life of the program, luck_test.go what
+// goes wrong. client_test.go is what the client does and was told, owed_test.go what it
+// may have to pay for, and judge_test.go, manners_test.go and rows_test.go the check.
 package torture_test
 
 import (
