@@ -129,7 +129,7 @@ func watchWithService(f *figureWorld, count int) fifty {
 	if err != nil {
 		f.Fatal(err)
 	}
-	defer other.Close() //nolint:errcheck // nothing more is asked of it
+	defer func() { _ = other.Close() }() // nothing more is asked of it
 	l := f.serve()
 	defer l.end()
 	var d delays
