@@ -3,6 +3,7 @@ package tasks_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"image"
 	"image/png"
 	"io"
@@ -50,17 +51,17 @@ type figureWorld struct {
 // serve starts a server whose questions travel and whose pictures cost nothing.
 func (f *figureWorld) serve() *life {
 	f.Helper()
-	folder, err := store.Open(f.TempDir(), store.Options{Transport: onePicture{}, AllowHosts: []string{"127.0.0.1:8080"}, MinFree: -1})
-	if err != nil {
-		f.Fatal(err)
+	return f.live(f.tinyPictures, func(c *tasks.Config) { c.Client.Transport = f.net })
+}
+
+// tinyPictures has a server find the same small picture behind each link.
+func (w *world) tinyPictures(c *tasks.Config) {
+	w.Helper()
+	folder, err := store.Open(w.TempDir(), store.Options{Transport: onePicture{}, AllowHosts: []string{"127.0.0.1:8080"}, MinFree: -1})
+	if err := errors.Join(err, c.Store.Close()); err != nil {
+		w.Fatal(err)
 	}
-	return f.live(func(c *tasks.Config) {
-		if err := c.Store.Close(); err != nil {
-			f.Error(err)
-		}
-		c.Store = folder
-		c.Client.Transport = f.net
-	})
+	c.Store = folder
 }
 
 // network takes 80 ms there and back, and 50 ms of jitter on the way there.

@@ -70,11 +70,12 @@ func (s *Service) expected(model string) time.Duration { return s.forecast(model
 
 // untilLook is how long the next look at a task can wait.
 func (s *Service) untilLook(ctx context.Context, row journal.Task, d *driver) time.Duration {
+	begun := s.hasBegun(ctx, row, d)
 	listed := s.listedFor(d)
 	switch {
 	case listed > 0:
 		return min(listed, maxListedGap-time.Since(row.Looked))
-	case !s.hasBegun(ctx, row, d):
+	case !begun:
 		return maxLookGap - time.Since(row.Looked)
 	}
 	f := s.forecast(row.Model)

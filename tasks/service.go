@@ -75,8 +75,9 @@ type Service struct {
 	drivers  sync.WaitGroup
 
 	mu      sync.Mutex
-	working map[string]*driver // by task
-	hungry  map[string]bool    // models whose line waits for a slot that only an end frees
+	working map[string]*driver  // by task
+	hungry  map[string]bool     // models whose line waits for a slot that only an end frees
+	refused map[string]refusals // by model
 	// listDoubted is until when the task list is not used, because it was wrong.
 	listDoubted time.Time
 	fetches     chan struct{} // bounds downloads
@@ -103,7 +104,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		cfg: cfg, log: cfg.Logger, self: self, news: newHub(),
 		turn: make(chan struct{}, 1), stopped: make(chan struct{}),
-		working: map[string]*driver{}, hungry: map[string]bool{}, queries: queries, examined: map[string]*dashscope.Result{}, fetches: make(chan struct{}, maxFetches),
+		working: map[string]*driver{}, hungry: map[string]bool{}, refused: map[string]refusals{}, queries: queries, examined: map[string]*dashscope.Result{}, fetches: make(chan struct{}, maxFetches),
 	}
 	s.postCtx, s.endPosts = context.WithCancel(context.Background())
 	return s, nil
