@@ -83,3 +83,37 @@ func TestCanceledWhileTheJournalIsBusyIsOneOrder(t *testing.T) {
 		t.Errorf("orders at the service: got %d, want 1", got)
 	}
 }
+
+// What a cancel has to write down must not hold up who else wants something.
+func TestCancelWhileTheJournalIsBusyHoldsNobodyUp(t *testing.T) {
+	w := newWorld(t)
+	p := dial(t, w)
+	p.start()
+	p.send(call("1", "generate_image", flower))
+	for w.sim.Stats().Accepted == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	other, err := sql.Open("sqlite", "file:"+w.journal+"?_txlock=immediate&_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	busy, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan bool, 1)
+	go func() {
+		p.send(cancelled("1"), `{"jsonrpc":"2.0","id":"ping","method":"ping"}`)
+		p.answer(`"ping"`)
+		answered <- true
+	}()
+	select {
+	case <-answered:
+	case <-time.After(5 * time.Second):
+		t.Error("ping waits for the journal behind a cancel")
+	}
+	if err := busy.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+}

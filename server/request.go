@@ -84,19 +84,25 @@ func (r *request) settle(written bool) {
 	}
 }
 
-// cancel notes that the client takes the request back, in so many words.
+// cancel notes that the client takes the request back, in so many words. Tell
+// those who asked with leave, which may take as long as a disk does.
 func (r *request) cancel() {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !r.canceled && r.takenBack != nil {
 		close(r.takenBack)
 	}
-	r.canceled = true
-	r.mu.Unlock()
-	r.leave()
+	r.canceled, r.left = true, true
+}
+
+func (r *request) isLeft() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.left
 }
 
 // leave tells everyone who asked that the client waits no more. It returns when
-// they know: what the client sends next may be the same request again.
+// they know.
 func (r *request) leave() {
 	r.mu.Lock()
 	r.left = true

@@ -80,7 +80,7 @@ func NewMCP(d Deps) (*mcpserver.MCPServer, error) {
 		mcpserver.WithResourceCompletionProvider(known),
 		mcpserver.WithHooks(hooks),
 		mcpserver.WithToolHandlerMiddleware(recoverTools(d.Logger)),
-		mcpserver.WithToolHandlerMiddleware((&settling{left: make(map[*request]chan struct{})}).middleware),
+		mcpserver.WithToolHandlerMiddleware((&settling{running: make(map[*request]chan struct{})}).middleware),
 		mcpserver.WithResourceHandlerMiddleware(recoverResources(d.Logger)),
 		mcpserver.WithResourceHandlerMiddleware(pictureReads(make(chan struct{}, maxPictureReads))),
 		mcpserver.WithOutputSchemaValidation(),

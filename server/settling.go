@@ -12,12 +12,12 @@ import (
 // settleLimit is how long a call waits at most for those that its client gave up.
 const settleLimit = 20 * time.Second
 
-// settling keeps the calls whose client has left them and that have not come to
-// their end. A client that gives a call up and asks again wants the same thing, so
-// the second call must find what became of the first.
+// settling knows the tool calls under way. A client that gives a call up and asks
+// again wants the same thing, so the second call must find what became of the
+// first: it waits until those have ended whose client has left them.
 type settling struct {
-	mu   sync.Mutex
-	left map[*request]chan struct{} // closed when the call has ended
+	mu      sync.Mutex
+	running map[*request]chan struct{} // closed when the call has ended
 }
 
 // middleware ends a tool's context when nobody waits for its answer any more, and
@@ -33,9 +33,7 @@ func (s *settling) middleware(next mcpserver.ToolHandlerFunc) mcpserver.ToolHand
 			return next(ctx, req)
 		}
 		s.wait(ctx, r)
-		ended := make(chan struct{})
-		onLeave(ctx, func() { s.note(r, ended) })
-		defer s.end(r, ended)
+		defer s.begin(r)()
 		defer context.AfterFunc(ctx, r.leave)()
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
@@ -46,26 +44,23 @@ func (s *settling) middleware(next mcpserver.ToolHandlerFunc) mcpserver.ToolHand
 		result, err := next(ctx, req)
 		if isCanceled(ctx) {
 			r.cancel()
+			r.leave()
 		}
 		return result, err
 	}
 }
 
-func (s *settling) note(r *request, ended chan struct{}) {
+func (s *settling) begin(r *request) (end func()) {
+	ended := make(chan struct{})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	select {
-	case <-ended:
-	default:
-		s.left[r] = ended
+	s.running[r] = ended
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		close(ended)
+		delete(s.running, r)
 	}
-}
-
-func (s *settling) end(r *request, ended chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(ended)
-	delete(s.left, r)
 }
 
 // wait returns when the calls that r's owner gave up so far have ended.
@@ -86,8 +81,8 @@ func (s *settling) wait(ctx context.Context, r *request) {
 func (s *settling) of(owner string) (ends []chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for r, ended := range s.left {
-		if r.token.owner == owner {
+	for r, ended := range s.running {
+		if r.token.owner == owner && r.isLeft() {
 			ends = append(ends, ended)
 		}
 	}

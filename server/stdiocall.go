@@ -85,17 +85,18 @@ func (c *stdioConn) handle(ctx context.Context, e envelope, message []byte) (res
 }
 
 // cancelCall ends the request with this id. An id that is not under way is late.
+// What has to be written down about it does not hold up the next message; one
+// that asks for the same again waits for it by itself.
 func (c *stdioConn) cancelCall(id json.RawMessage) {
 	c.mu.Lock()
-	var found []*call
+	defer c.mu.Unlock()
 	for call := range c.calls {
 		if bytes.Equal(call.id, id) && call.method != string(mcp.MethodInitialize) {
-			found = append(found, call)
+			call.request.cancel()
+			go func() {
+				call.request.leave()
+				call.cancel(errCanceled)
+			}()
 		}
-	}
-	c.mu.Unlock()
-	for _, call := range found {
-		call.request.cancel()
-		call.cancel(errCanceled)
 	}
 }

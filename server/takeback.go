@@ -50,6 +50,7 @@ func (c *openCalls) cancel(session string, id json.RawMessage) {
 	c.mu.Unlock()
 	if r != nil {
 		r.cancel()
+		r.leave()
 	}
 }
 
