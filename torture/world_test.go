@@ -37,7 +37,7 @@ type world struct {
 
 // mostOpen is how many wishes the client leaves open before it starts a new one,
 // so that what is ordered can be drawn.
-const mostOpen = 20
+const mostOpen = 24
 
 // mostWaiting is how many answers of one server the client waits for at once.
 const mostWaiting = 12
@@ -71,7 +71,7 @@ func (w *world) live() {
 		s.hello()
 	}
 	w.ambush(s)
-	end := time.Now().Add(w.span(20*time.Millisecond, 2500*time.Millisecond))
+	end := time.Now().Add(w.span(50*time.Millisecond, 4*time.Second))
 	for s.isAlive() {
 		w.act()
 		pause := w.span(time.Millisecond, 250*time.Millisecond)
@@ -126,15 +126,15 @@ func (w *world) act() {
 		}
 	case n < 45 && len(open) < mostOpen: // several at once, in addition; with a key all are one
 		w.want(s, w.newWish(), 2+w.random.IntN(3))
-	case n < 65:
+	case n < 67:
 		w.again(s, open)
-	case n < 72:
+	case n < 73:
 		w.more(s)
-	case n < 78:
+	case n < 79:
 		w.cancelOne(s)
-	case n < 84:
+	case n < 85:
 		w.spoilReads()
-	case n < 94:
+	case n < 95:
 		w.getTask(s, w.anyTask(), w.random.IntN(3))
 	case n < 97:
 		w.getTask(s, "", 0)
