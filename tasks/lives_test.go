@@ -2,7 +2,9 @@ package tasks_test
 
 import (
 	"fmt"
+	"net/http"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -74,6 +76,33 @@ func TestQueueKeepsToTheLimits(t *testing.T) {
 			w.Errorf("at the service's counter: %+v", stats)
 		}
 		w.mustHaveCreated(24)
+	})
+}
+
+// A POST that lingers on its way, or in a process that was stopped, arrives nobody
+// knows when: those after it keep their distance all the same.
+func TestPaceAfterALatePOST(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		var late sync.Once
+		l := w.live(func(c *tasks.Config) {
+			c.Client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+				if r.Method == http.MethodPost {
+					late.Do(func() { time.Sleep(3 * time.Second) })
+				}
+				return w.sim.RoundTrip(r)
+			})
+		})
+		defer l.end()
+		var tickets []*tasks.Ticket
+		for i := range 4 {
+			tickets = append(tickets, l.order(flash(fmt.Sprint("door ", i))))
+		}
+		for _, ticket := range tickets {
+			l.mustKeep(l.wait(ticket), 1)
+		}
+		if stats := w.sim.Stats(); stats.Throttled != 0 || stats.MaxCreates > 2 {
+			w.Errorf("%d POSTs within a second, %d refused; 2 a second are published", stats.MaxCreates, stats.Throttled)
+		}
 	})
 }
 

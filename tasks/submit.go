@@ -21,6 +21,9 @@ const (
 	// staleSlot is how old a slot may be when its POST starts: a process that was
 	// stopped in between may have been taken for dead.
 	staleSlot = 4 * time.Second
+	// usualTrip is how long a POST and its answer may take without having arrived
+	// too close to the next one: paceShare leaves room for it.
+	usualTrip = 200 * time.Millisecond
 	// otherTurn is how often the line is looked at when another process moves it.
 	otherTurn = 500 * time.Millisecond
 )
@@ -69,7 +72,7 @@ func (s *Service) callUpModel(ctx context.Context, name string) (again time.Dura
 		ahead, known := s.cfg.Client.ClockOffset()
 		pass, err := s.cfg.Journal.Submit(ctx, journal.Gate{
 			Upstream: s.cfg.Upstream, Model: name, Holder: s.self.id,
-			Spacing: time.Duration(float64(time.Second) / (paceShare * offer.SubmitsPerSecond)),
+			Spacing: spacing(offer),
 			Running: offer.Running, Now: now, Deadline: now.Add(s.postTime(offer)),
 			ClockAhead: ahead, ClockKnown: known,
 		})
@@ -87,6 +90,11 @@ func (s *Service) callUpModel(ctx context.Context, name string) (again time.Dura
 		s.news.wakeAll() // everybody else moved up
 	}
 	return otherTurn, nil
+}
+
+// spacing is the time between two submissions of a model, over all processes.
+func spacing(offer dashscope.Offer) time.Duration {
+	return time.Duration(float64(time.Second) / (paceShare * offer.SubmitsPerSecond))
 }
 
 // postTime is how long a POST may take.
@@ -114,6 +122,7 @@ func (s *Service) submit(ctx context.Context, row journal.Task) {
 	default:
 		result, err = s.cfg.Client.Create(s.postCtx, req)
 	}
+	s.makeRoomAfter(ctx, row)
 	note := func(t *journal.Task) error { return s.outcome(t, result, err) }
 	saved, saveErr := s.insist(row, lease, err == nil, note)
 	if saveErr != nil {
@@ -126,6 +135,20 @@ func (s *Service) submit(ctx context.Context, row journal.Task) {
 	s.changed(saved)
 	if saved.Open && saved.Holder == s.self.id && ctx.Err() == nil {
 		s.work(ctx, saved, false)
+	}
+}
+
+// makeRoomAfter keeps the next submission at its distance from a POST that took
+// long, because the service may have got it only at the end. It is called while
+// the task is still SUBMITTING, so that no other process can be faster.
+func (s *Service) makeRoomAfter(ctx context.Context, row journal.Task) {
+	if row.Sync || time.Since(row.Sent) <= usualTrip {
+		return
+	}
+	model, _ := dashscope.LookupModel(row.Model)
+	next := time.Now().Add(spacing(model.Offers[region(s.cfg.Client.Region)]) - usualTrip)
+	if err := s.cfg.Journal.SlowDown(context.WithoutCancel(ctx), row.Upstream, row.Model, next, false); err != nil {
+		s.log.Error("the pace could not be lowered", "model", row.Model, "error", err)
 	}
 }
 
