@@ -26,8 +26,8 @@ func (w *world) readLog() {
 }
 
 // calm ends all trouble and gives one server the time to bring everything to its
-// end.
-func (w *world) calm() {
+// end; excess is what the service does from now on with what is beyond its limits.
+func (w *world) calm(excess string) {
 	for _, s := range w.running {
 		s.kill()
 		w.verdict.kills++
@@ -38,7 +38,7 @@ func (w *world) calm() {
 			s.gone()
 		}
 	}
-	w.goodLuck()
+	w.goodLuck(excess)
 	s := w.start()
 	s.hello()
 	deadline := time.Now().Add(3 * time.Minute)

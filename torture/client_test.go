@@ -202,7 +202,11 @@ func (w *world) learn(c *call, a answer) {
 // refused is the answer to a call that came to nothing. Only a server that is about
 // to end may give it, but for a service's id, for which it has to ask the service.
 func (w *world) refused(c *call, a answer) {
-	if !c.server.isLeaving() && !strings.Contains(c.task, "-") {
+	isOver := w.budget > 0 && strings.Contains(a.text, "over the budget")
+	if isOver {
+		w.verdict.overBudget++
+	}
+	if !isOver && !c.server.isLeaving() && !strings.Contains(c.task, "-") {
 		w.wrong("%s: a call was refused: %s", c.server.name, a.text)
 	}
 	if c.wish != nil && !strings.Contains(a.text, "othing was ordered") {

@@ -25,8 +25,11 @@ func oneOf[T any](w *world, all ...T) T { return all[w.random.IntN(len(all))] }
 func (w *world) newWish() *wish {
 	k := &wish{marker: fmt.Sprintf("m%dx%04d", w.seed, len(w.wishes)), given: map[string]time.Time{}}
 	k.args = map[string]any{"prompt": k.marker + " " + oneOf(w, "a lighthouse", "a flower shop", "a fox in the snow") + w.mark()}
-	switch model := oneOf(w, "wan2.6-t2i", "wan2.6-t2i", "wan2.2-t2i-plus", "wan2.2-t2i-flash",
-		"wan2.1-t2i-plus", "wan2.1-t2i-turbo", "wanx2.0-t2i-turbo"); model {
+	models := []string{"wan2.6-t2i", "wan2.6-t2i", "wan2.2-t2i-plus", "wan2.2-t2i-flash", "wan2.1-t2i-plus", "wan2.1-t2i-turbo", "wanx2.0-t2i-turbo"}
+	if w.kind {
+		models = models[1:3] // so that their limits are reached
+	}
+	switch model := oneOf(w, models...); model {
 	case "wan2.6-t2i":
 		k.args["model"] = model // the messages form, which tells no prompts
 	default:
@@ -51,7 +54,7 @@ func (w *world) newWish() *wish {
 
 // mark makes the service treat one order in its own way.
 func (w *world) mark() string {
-	if w.chance(0.8) {
+	if w.kind || w.chance(0.8) {
 		return ""
 	}
 	return oneOf(w, " [sim:fail]", " [sim:refuse]", " [sim:partial]", " [sim:slow=3s]", " [sim:queue=2s]", " [sim:429=1]", " [sim:one-choice]")
@@ -129,10 +132,10 @@ func (w *world) admin(what string, body any) {
 }
 
 // goodLuck ends all trouble.
-func (w *world) goodLuck() {
+func (w *world) goodLuck(excess string) {
 	w.wire.trouble.Store(0)
 	w.wire.on(nil, nil)
 	w.service.ask(http.MethodDelete, "/admin/faults", nil, nil)
 	w.service.ask(http.MethodPost, "/admin/lag", map[string]any{"list_lag_ms": 0}, nil)
-	w.service.ask(http.MethodPost, "/admin/excess", map[string]any{"excess": "queue"}, nil)
+	w.service.ask(http.MethodPost, "/admin/excess", map[string]any{"excess": excess}, nil)
 }

@@ -20,6 +20,7 @@ type machine struct {
 	service *service
 	base    string // of the service, as the program is told
 	images  string // HOST:PORT of the pictures, as the program is told
+	budget  int    // images a day; 0 means no limit
 }
 
 func newMachine(t *testing.T, speed string) *machine {
@@ -43,7 +44,7 @@ func (m *machine) env() []string {
 		"DASHSCOPE_API_KEY=" + key, "DASHSCOPE_HTTP_BASE_URL=" + m.base,
 		"WAN_IMAGE_MCP_ALLOW_IMAGE_HOST=" + m.images, "WAN_IMAGE_MCP_STATE_DIR=" + m.state,
 		"WAN_IMAGE_MCP_OUTPUT_DIR=none", "WAN_IMAGE_MCP_RESULT_IMAGES=none", "WAN_IMAGE_MCP_UNKNOWN_GRACE=3s",
-		"WAN_IMAGE_MCP_BUDGET_IMAGES_PER_DAY=0", "WAN_IMAGE_MCP_LOG_LEVEL=debug",
+		fmt.Sprint("WAN_IMAGE_MCP_BUDGET_IMAGES_PER_DAY=", m.budget), "WAN_IMAGE_MCP_LOG_LEVEL=debug",
 	}
 	if root := os.Getenv("SystemRoot"); root != "" {
 		env = append(env, "SystemRoot="+root)

@@ -13,6 +13,9 @@
 // it knows. At the end the server gets one calm life, and what the client was told,
 // what the service was asked and what lies on the disk are held against each other.
 //
+// TestFourProcesses is kinder: nothing fails but that processes die, and what the
+// service counts must be exact: pace, running limit, query rate and budget.
+//
 // The files: world_test.go is what happens, calm_test.go the end of it; machine_test.go
 // and service_test.go the computer and the service, wire_test.go the network between
 // them, server_test.go and ending_test.go one life of the program, luck_test.go what
@@ -79,13 +82,13 @@ func TestTorture(t *testing.T) {
 		*seed = rand.Uint64N(1e9) + 1
 	}
 	t.Logf("the same again: go test ./torture -run Torture -lives %d -seed %d", *lives, *seed)
-	w := newWorld(t, *seed)
+	w := newWorld(t, *seed, "50")
 	start := time.Now()
 	for w.lives < *lives {
 		w.live()
 	}
 	lived := time.Since(start)
-	w.calm()
+	w.calm("queue")
 	calm := time.Since(start) - lived
 	v := w.judge()
 	t.Logf("%.1f s of lives, %.1f s until calm, %.1f s in all\n%s", lived.Seconds(), calm.Seconds(), time.Since(start).Seconds(), v.table())
@@ -101,7 +104,7 @@ type verdict struct {
 	calls, lostAnswers                 int
 	orders, accepted, paid             int
 	duplicates, lost                   int
-	adopted, notSubmitted              int
+	adopted, notSubmitted, overBudget  int
 	pictures, retold                   int
 	queries, mostQueries               int
 	faults                             int
@@ -130,6 +133,7 @@ func (v verdict) table() string {
 		{"paid but lost", v.lost},
 		{"adopted after a lost answer", v.adopted},
 		{"not submitted", v.notSubmitted},
+		{"refused by the budget", v.overBudget},
 		{"pictures read and compared", v.pictures},
 		{"orders found again by the same call", v.retold},
 		{"queries, lists, cancels", v.queries},

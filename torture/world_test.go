@@ -16,9 +16,11 @@ import (
 // One goroutine decides what happens; the servers' readers bring answers.
 type world struct {
 	*machine
-	seed   uint64
-	random *rand.Rand
-	wire   *wire
+	seed    uint64
+	random  *rand.Rand
+	wire    *wire
+	company int  // servers that may live at once
+	kind    bool // nothing goes wrong but that servers die and stand still
 
 	lives   int
 	running []*server
@@ -42,9 +44,9 @@ const mostOpen = 24
 // mostWaiting is how many answers of one server the client waits for at once.
 const mostWaiting = 12
 
-func newWorld(t *testing.T, seed uint64) *world {
+func newWorld(t *testing.T, seed uint64, speed string) *world {
 	w := &world{
-		machine: newMachine(t, "50"), seed: seed, random: rand.New(rand.NewPCG(seed, 1)),
+		machine: newMachine(t, speed), seed: seed, random: rand.New(rand.NewPCG(seed, 1)), company: 2,
 		history: history{owners: map[string]*wish{}, ends: map[string]end{}},
 		arrived: map[string][]time.Time{}, byMarker: map[string]*wish{}, pending: map[*server][]*call{},
 	}
@@ -62,8 +64,10 @@ func (w *world) wrong(format string, args ...any) {
 
 // live is the life of one more server, beside those that live already.
 func (w *world) live() {
-	w.wire.trouble.Store(oneOf[int64](w, 0, 30, 150))
-	if w.chance(0.5) {
+	if !w.kind {
+		w.wire.trouble.Store(oneOf[int64](w, 0, 30, 150))
+	}
+	if !w.kind && w.chance(0.5) {
 		w.spoilService()
 	}
 	s := w.start()
@@ -133,7 +137,9 @@ func (w *world) act() {
 	case n < 79:
 		w.cancelOne(s)
 	case n < 85:
-		w.spoilReads()
+		if !w.kind {
+			w.spoilReads()
+		}
 	case n < 95:
 		w.getTask(s, w.anyTask(), w.random.IntN(3))
 	case n < 97:
@@ -157,7 +163,7 @@ func (w *world) pause(s *server) {
 
 // want orders a wish for the first time, in many calls at once.
 func (w *world) want(s *server, k *wish, many int) {
-	if w.chance(0.5) {
+	if !w.kind && w.chance(0.5) {
 		w.spoilCreate(k)
 	}
 	wait := w.random.IntN(4)
@@ -247,7 +253,7 @@ func (w *world) anyTask() string {
 	return ids[max(0, len(ids)-1-w.random.IntN(20))]
 }
 
-// die ends one server, or all.
+// die ends servers until there is room for another one; often all.
 func (w *world) die() {
 	for len(w.running) > 0 {
 		i := w.random.IntN(len(w.running))
@@ -269,7 +275,7 @@ func (w *world) die() {
 			w.verdict.closes++
 			s.leave(nil)
 		}
-		if len(w.running) == 1 && w.chance(0.5) {
+		if len(w.running) < w.company && (w.kind || w.chance(0.5)) {
 			return // the next life has company
 		}
 	}
