@@ -23,9 +23,9 @@ const (
 	octaves       = 18    // up to nine hours
 	forecastBins  = octaves * binsPerOctave
 
-	priorWorth  = 3     // tasks
+	priorWorth  = 2     // tasks
 	priorSpread = 0.4   // of the logarithm
-	doubtShare  = 0.2   // of the prior, for a service that is not as expected
+	doubtShare  = 0.5   // of the prior, for a service that is not as expected
 	doubtSpread = 1.0   // of the logarithm
 	forgetting  = 0.985 // per task
 

@@ -17,8 +17,9 @@ const (
 	// forecastLife is how long a forecast is believed before the journal is read
 	// for what other processes have seen.
 	forecastLife = time.Minute
-	// querySpacing keeps to 20 questions a second with some room.
-	querySpacing = time.Second / 19
+	// querySpacing keeps to 20 questions a second though the network may bring them
+	// closer together, and leaves some to other programs of the account.
+	querySpacing = time.Second / 17
 	// hungryShare of a task's time may pass unseen while others wait for its slot,
 	// and hungryLookGap is then the least time between two looks.
 	hungryShare   = 2000
