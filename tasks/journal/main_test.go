@@ -33,13 +33,14 @@ func TestMain(m *testing.M) {
 
 // children are the other processes, by role.
 var children = map[string]func(path, name string) error{
-	"visit":  visit,
-	"commit": commitForEver,
-	"open":   openOnly,
+	"visit":   visit,
+	"commit":  commitForEver,
+	"measure": measure,
+	"open":    openOnly,
 }
 
 // child prepares another process on the same file.
-func child(t *testing.T, role, name, path string) *exec.Cmd {
+func child(t testing.TB, role, name, path string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
