@@ -19,8 +19,8 @@ func figureJournal(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	row := table(t, "journal\tcommits a second\tmedian ms\tp99 ms")
-	kept := table(t, "journal (kept tasks)\ta thousand, µs\ta million, µs\tratio")
+	row := table(t, "commits (real disk)\tcommits a second\tmedian ms\tp99 ms")
+	kept := table(t, "kept (real disk)\ta thousand, µs\ta million, µs\tratio")
 	for name, got := range metrics(string(out)) {
 		switch {
 		case strings.Contains(name, "Commits/"):

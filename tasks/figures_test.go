@@ -3,11 +3,12 @@ package tasks_test
 import (
 	"flag"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -15,12 +16,17 @@ import (
 	"wan-image-mcp/tasks"
 )
 
-var figures = flag.Bool("figures", false, "print the figures of TestFigures in full length, not a short run that only checks the goals loosely")
+var (
+	figures = flag.Bool("figures", false, "print the figures of TestFigures in full length, not a short run that only checks the goals loosely")
+	update  = flag.Bool("update", false, "write the figures into the README too")
+)
+
+const readme = "../README.md"
 
 // TestFigures prints what waiting and queueing cost, with the production code in
 // virtual time, beside baselines in the same run:
 //
-//	go test ./tasks -run Figures -figures -v
+//	go test ./tasks -run Figures -figures -v -timeout 60m
 func TestFigures(t *testing.T) {
 	t.Run("waiting", figureWaiting)
 	t.Run("fifty", figureFifty)
@@ -28,15 +34,38 @@ func TestFigures(t *testing.T) {
 	t.Run("journal", figureJournal)
 }
 
-// table prints rows in columns when figures are asked for.
+// table prints rows in columns when figures are asked for. The first word of the
+// header names the place in the README.
 func table(t *testing.T, header string) (row func(format string, args ...any)) {
-	w := tabwriter.NewWriter(io.Discard, 0, 0, 2, ' ', 0)
-	if *figures {
-		w = tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	}
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, header)
-	t.Cleanup(func() { _ = w.Flush() })
+	t.Cleanup(func() {
+		_ = w.Flush() // a strings.Builder takes everything
+		if *figures {
+			fmt.Println(text.String())
+		}
+		if name, _, _ := strings.Cut(header, " "); *figures && *update && !t.Failed() {
+			writeFigures(t, name, text.String())
+		}
+	})
 	return func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+}
+
+// writeFigures puts a table into its place in the README.
+func writeFigures(t *testing.T, name, text string) {
+	b, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := regexp.MustCompile(`(?s)(<!-- ` + name + `: [^\n]* -->\n).*?(<!-- end -->)`)
+	if !place.Match(b) {
+		t.Fatalf("the README has no place for %s", name)
+	}
+	b = place.ReplaceAll(b, []byte("${1}```\n"+strings.ReplaceAll(text, "$", "$$")+"```\n${2}"))
+	if err := os.WriteFile(readme, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // service is how long tasks take somewhere.
