@@ -10,3 +10,6 @@ var EnvName = envName
 
 // SizesOf says which sizes a model takes.
 var SizesOf = sizesOf
+
+// Passing tells a program that go run has built.
+var Passing = passing

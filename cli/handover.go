@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -81,14 +82,24 @@ func ownPath(command string) (string, error) {
 	if err != nil {
 		return "", withHint(fmt.Errorf("this program's own path: %w", err), "name it with --command")
 	}
-	if dir := filepath.Dir(self); filepath.Base(dir) == "exe" && strings.Contains(dir, "go-build") {
-		return "", withHint(errors.New("go run removes this program when it ends, so no client could start it"),
+	if passing(self) {
+		return "", withHint(errors.New("go run keeps this program for a short time only, so a client could not start it for long"),
 			"build it (go build . or go install .) and run install with that, or name it with --command")
 	}
 	if found, err := exec.LookPath(filepath.Base(self)); err == nil && filepath.IsAbs(found) && sameFile(found, self) {
 		return found, nil
 	}
 	return self, nil
+}
+
+// cachedProgram is the folder in Go's cache from which go run starts a program
+// since Go 1.24. The cache is emptied from time to time.
+var cachedProgram = regexp.MustCompile(`^[0-9a-f]{64}-d$`)
+
+// passing reports whether the program at path is one that go run has built.
+func passing(path string) bool {
+	dir := filepath.Dir(path)
+	return filepath.Base(dir) == "exe" && strings.Contains(dir, "go-build") || cachedProgram.MatchString(filepath.Base(dir))
 }
 
 func sameFile(a, b string) bool {

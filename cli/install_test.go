@@ -10,6 +10,8 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
+
+	"wan-image-mcp/cli"
 )
 
 // everyClient is what install knows, with the object that holds the servers.
@@ -246,6 +248,25 @@ func TestInstallUsage(t *testing.T) {
 		}
 		if left, err := os.ReadDir(u.home); err != nil || len(left) > 0 {
 			t.Errorf("%s: there are files %v, %v", line, left, err)
+		}
+	}
+}
+
+// TestInstallByGoRun: a client is never told to start what go run has built, which
+// is gone some day.
+func TestInstallByGoRun(t *testing.T) {
+	t.Parallel()
+	hash := strings.Repeat("0123456789abcdef", 4)
+	for path, want := range map[string]bool{
+		filepath.Join("home", ".cache", "go-build", "01", hash+"-d", "wan-image-mcp"): true, // since Go 1.24
+		filepath.Join("elsewhere", "01", hash+"-d", "wan-image-mcp"):                  true, // GOCACHE has any name
+		filepath.Join("tmp", "go-build123", "b001", "exe", "wan-image-mcp"):           true,
+		filepath.Join("home", "go", "bin", "wan-image-mcp"):                           false,
+		filepath.Join("src", "wan-image-mcp", "wan-image-mcp"):                        false,
+		filepath.Join("exe", "wan-image-mcp"):                                         false,
+	} {
+		if got := cli.Passing(path); got != want {
+			t.Errorf("%s is passing: %t, want %t", path, got, want)
 		}
 	}
 }
