@@ -46,7 +46,9 @@ func (s *Service) dispatch(ctx context.Context) {
 func (s *Service) callUp(ctx context.Context) time.Duration {
 	models, err := s.cfg.Journal.Queued(ctx, s.cfg.Upstream, s.self.id)
 	if err != nil {
-		s.log.Error("the queue could not be read", "error", err)
+		if ctx.Err() == nil { // at the end the journal is read no more
+			s.log.Error("the queue could not be read", "error", err)
+		}
 		return otherTurn
 	}
 	s.setHungry(models)
