@@ -39,10 +39,10 @@ func connect(ctx context.Context, s *server.MCPServer) (*toolClient, error) {
 	return &toolClient{c}, nil
 }
 
-// toolError is what a tool answered instead of a result, in its own words.
+// toolError is what a tool answered instead of a result.
 type toolError string
 
-func (e toolError) Error() string { return string(e) }
+func (e toolError) Error() string { return commandLine.Replace(string(e)) }
 
 // call calls a tool and reads its structured answer.
 func (c *toolClient) call(ctx context.Context, tool string, arguments map[string]any) (tasks.Answer, error) {
@@ -60,7 +60,11 @@ func (c *toolClient) call(ctx context.Context, tool string, arguments map[string
 				texts = append(texts, strings.TrimSpace(text.Text))
 			}
 		}
-		return a, toolError(strings.Join(texts, "\n"))
+		err = toolError(strings.Join(texts, "\n"))
+		if tools.BadArguments(result) {
+			err = &usageError{err}
+		}
+		return a, err
 	}
 	b, err := json.Marshal(result.StructuredContent)
 	if err != nil {
@@ -192,7 +196,7 @@ func (t *attendance) failed(ctx context.Context, id string, err error) error {
 	if t.d.json {
 		err = t.p.printJSON(task.Answer())
 	}
-	return errors.Join(fmt.Errorf("%s: %s (task %s)", endOf(task.State), task.Reason, id), ignoreTool(err))
+	return errors.Join(fmt.Errorf("%s: %s (task %s)", endOf(task.State), commandLine.Replace(task.Reason), id), ignoreTool(err))
 }
 
 // endOf says how an order ended that has no pictures.

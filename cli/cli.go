@@ -16,6 +16,7 @@ import (
 	"io"
 	"regexp"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -62,7 +63,7 @@ func (p *program) report(err error) int {
 	if _, ok := errors.AsType[*silentError](err); ok {
 		return exitFailed
 	}
-	fmt.Fprintln(p.stderr, "Error: "+hideKeys(err.Error()))
+	fmt.Fprintln(p.stderr, "Error: "+strings.ReplaceAll(hideKeys(err.Error()), "\n", "\n  "))
 	if hint, ok := errors.AsType[*hintError](err); ok {
 		fmt.Fprintln(p.stderr, "  "+hideKeys(hint.hint))
 	}

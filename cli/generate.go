@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -113,8 +114,22 @@ func toolArguments(f *pflag.FlagSet, prompt string) map[string]any {
 	return arguments
 }
 
+// wellFormed refuses text that is not UTF-8: on its way to the tool JSON would put
+// other characters in its place, and a picture of those would be paid for.
+func wellFormed(arguments map[string]any) error {
+	for name, value := range arguments {
+		if text, ok := value.(string); ok && !utf8.ValidString(text) {
+			return withHint(usagef("%s is not valid UTF-8", commandLine.Replace(name)), "set the terminal, or save the script, in UTF-8")
+		}
+	}
+	return nil
+}
+
 // generate orders, waits and delivers.
 func (p *program) generate(cmd *cobra.Command, s *settings, d delivery, arguments map[string]any) error {
+	if err := wellFormed(arguments); err != nil {
+		return err
+	}
 	dir, err := d.folder()
 	if err != nil {
 		return err

@@ -116,7 +116,8 @@ func TestGenerateArguments(t *testing.T) {
 	}
 }
 
-// TestGenerateRefused: the tool's own sentence, exit 1, nothing ordered.
+// TestGenerateRefused: the tool's own sentence in the words of the command line,
+// nothing ordered; the exit code is 2 where the command line is wrong.
 func TestGenerateRefused(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)
@@ -124,20 +125,25 @@ func TestGenerateRefused(t *testing.T) {
 	for _, test := range []struct {
 		args []string
 		want string
+		code int
 	}{
-		{[]string{"--model", "wan2.6-t2i", "--size", "1024*1024", "x"}, "1280*1280"},
-		{[]string{"--n", "5", "x"}, "4"},
-		{[]string{"--n", "four", "x"}, "n"},
-		{[]string{"--n", "2", "--max-images-per-call", "1", "x"}, "1"},
-		{[]string{"--seed", "-1", "x"}, "seed"},
-		{[]string{"--model", "wan2.2-t2i-plus", "--models", "wan2.6-t2i", "x"}, "wan2.6-t2i"},
-		{[]string{"--model", "dall-e", "x"}, "wan2.6-t2i"},
-		{[]string{"   "}, "prompt"},
-		{[]string{"--max-store-bytes", "1000", "x"}, ""},
+		{[]string{"--model", "wan2.6-t2i", "--size", "1024*1024", "x"}, "1280*1280", 2},
+		{[]string{"--size", "1024*1024", "--aspect-ratio", "1:1", "x"}, "--aspect-ratio", 2},
+		{[]string{"--negative-prompt", strings.Repeat("x", 501), "x"}, "--negative-prompt has 501", 2},
+		{[]string{"--n", "5", "x"}, "4", 2},
+		{[]string{"--n", "four", "x"}, "n", 2},
+		{[]string{"--n", "2", "--max-images-per-call", "1", "x"}, "1", 1},
+		{[]string{"--seed", "-1", "x"}, "seed", 2},
+		{[]string{"--model", "wan2.2-t2i-plus", "--models", "wan2.6-t2i", "x"}, "wan2.6-t2i", 2},
+		{[]string{"--model", "dall-e", "x"}, "wan2.6-t2i", 2},
+		{[]string{"   "}, "prompt", 2},
+		{[]string{"x\xff"}, "UTF-8", 2},
+		{[]string{"--negative-prompt", "x\xff", "x"}, "UTF-8", 2},
+		{[]string{"--max-store-bytes", "1000", "x"}, "--max-store-bytes", 1},
 	} {
 		got := u.run(t, append([]string{"generate"}, test.args...)...)
-		if got.code != 1 || !strings.Contains(got.stderr, test.want) || got.stdout != "" {
-			t.Errorf("%q ended with %d and says %s%s, want 1 and %q", test.args, got.code, got.stdout, got.stderr, test.want)
+		if got.code != test.code || !strings.Contains(got.stderr, test.want) || got.stdout != "" {
+			t.Errorf("%q ended with %d and says %s%s, want %d and %q", test.args, got.code, got.stdout, got.stderr, test.code, test.want)
 		}
 	}
 	if asked := up.asked(); len(asked) != 0 {
@@ -236,7 +242,7 @@ func TestIdempotencyKey(t *testing.T) {
 	if first.Images[0].Path != second.Images[0].Path {
 		t.Errorf("the same picture was saved twice: %s and %s", first.Images[0].Path, second.Images[0].Path)
 	}
-	if got := u.run(t, "generate", "--idempotency-key", "cover", "another"); got.code != 1 || !strings.Contains(got.stderr, "idempotency_key") {
+	if got := u.run(t, "generate", "--idempotency-key", "cover", "another"); got.code != 1 || !strings.Contains(got.stderr, "--idempotency-key") {
 		t.Errorf("the same word for another prompt ended with %d: %s", got.code, got.stderr)
 	}
 }
@@ -293,7 +299,7 @@ func TestInterrupt(t *testing.T) {
 	if got := u.run(t, "task", "cancel", id); got.code != 1 {
 		t.Errorf("a task that has ended was cancelled: %s", got.stdout)
 	}
-	if got := u.run(t, "task", "aaaaaaaaaaaaaaaaaaaaaaaaaa"); got.code != 1 || !strings.Contains(got.stderr, "no such task") {
+	if got := u.run(t, "task", "aaaaaaaaaaaaaaaaaaaaaaaaaa"); got.code != 1 || !strings.Contains(got.stderr, "no such task") || !strings.Contains(got.stderr, "wan-image-mcp task lists") {
 		t.Errorf("a strange task ended with %d: %s", got.code, got.stderr)
 	}
 }

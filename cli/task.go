@@ -82,7 +82,7 @@ for: the service cannot stop it.`,
 			return p.withWork(cmd.Context(), &s, func(ctx context.Context, w *work) error {
 				task, err := w.tasks.Cancel(ctx, w.caller(), args[0])
 				if err != nil {
-					return err
+					return toolError(err.Error())
 				}
 				_, err = fmt.Fprintf(p.stdout, "task %s: %s\n", task.ID, task.State)
 				return err

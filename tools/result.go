@@ -143,6 +143,15 @@ func refusal(err error, ending string) *mcp.CallToolResult {
 	return mcp.NewToolResultError(text)
 }
 
+// argumentsMark in the _meta of a refusal says that the arguments were at fault,
+// not the state of things: the same call can never succeed.
+const argumentsMark = "wan-image-mcp/bad-arguments"
+
+// BadArguments reports whether a result refuses a call for its arguments.
+func BadArguments(res *mcp.CallToolResult) bool {
+	return res.IsError && res.Meta != nil && res.Meta.AdditionalFields[argumentsMark] == true
+}
+
 // answer shapes the answer of a call that waited on a task, and ends the waiting.
 // Without pictures it ends before the answer is written: the same call right
 // behind it then finds the task instead of buying another. With pictures it ends

@@ -176,7 +176,9 @@ func run[P params](h *handlers, s spec, do toolFunc[P]) server.ToolHandlerFunc {
 		c := call{request: req, arrived: time.Now(), client: Client(ctx)}
 		p, bad := decode[P](s.input, req)
 		if bad = merge(bad, p.check(h)); len(bad) > 0 {
-			return refusal(bad, s.refused), nil
+			res := refusal(bad, s.refused)
+			res.Meta = mcp.NewMetaFromMap(map[string]any{argumentsMark: true})
+			return res, nil
 		}
 		res, err := do(ctx, c, p)
 		if err != nil {

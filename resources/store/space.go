@@ -25,7 +25,7 @@ func (f *Folder) Room(need int64) error {
 		return err
 	}
 	if limit := f.options.MaxBytes; need > limit-used {
-		return fmt.Errorf("%w: %s of %s are taken in %s and %s more are needed",
+		return fmt.Errorf("%w: %s of %s are taken in %s and %s more are needed; --max-store-bytes sets the limit",
 			ErrNoSpace, human(used), human(limit), f.dir, human(need))
 	}
 	if err := f.free(need); err != nil {
