@@ -125,7 +125,37 @@ func (p *program) root() *cobra.Command {
 		p.serveCommand("serve"), p.generateCommand(), p.modelsCommand(), p.taskCommand(),
 		p.simulateCommand(), p.doctorCommand(), p.installCommand(), p.versionCommand(),
 	)
+	root.SuggestionsMinimumDistance = 2
+	root.Version = strings.TrimSuffix(readBuild().String(), "\n")
+	root.SetVersionTemplate("{{.Version}}\n")
+	strict(root)
 	return root
+}
+
+// strict makes errors of what cobra's own commands answer with a manual.
+func strict(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				about, rest, err := root.Find(args)
+				if err == nil && len(rest) > 0 {
+					err = noCommand(about, rest)
+				}
+				return err
+			}
+		case "completion":
+			c.Args = cobra.ArbitraryArgs
+			c.RunE = func(c *cobra.Command, args []string) error {
+				if len(args) == 0 {
+					return c.Help()
+				}
+				return withHint(usagef("there is no completion for %q", args[0]), "there is one for bash, zsh, fish and powershell")
+			}
+		}
+	}
 }
 
 const rootManual = `wan-image-mcp is an MCP server that gives AI agents Alibaba's Wan text-to-image

@@ -20,7 +20,18 @@ func TestUsage(t *testing.T) {
 		want []string
 	}{
 		{"unknown command", []string{"generat", "x"}, nil, []string{`no command "generat"`, "did you mean generate?"}},
-		{"unknown flag", []string{"generate", "--ratio", "16:9", "x"}, nil, []string{"no flag --ratio", "generate --help"}},
+		{"command under another name", []string{"list"}, nil, []string{`no command "list"`, "did you mean models or task?"}},
+		{"command with a letter too many", []string{"tasks"}, nil, []string{"did you mean task?"}},
+		{"help on nothing", []string{"help", "nothing"}, nil, []string{`no command "nothing"`}},
+		{"help on a slip", []string{"help", "generat"}, nil, []string{"did you mean generate?"}},
+		{"help on nothing below", []string{"help", "task", "list"}, nil, []string{`no command "list"`, "wan-image-mcp task --help"}},
+		{"unknown shell", []string{"completion", "tcsh"}, nil, []string{`"tcsh"`, "bash, zsh, fish and powershell"}},
+		{"unknown flag", []string{"generate", "--ratio", "16:9", "x"}, nil, []string{"no flag --ratio", "did you mean --aspect-ratio?", "generate --help"}},
+		{"beginning of a flag", []string{"generate", "--aspect", "16:9", "x"}, nil, []string{"did you mean --aspect-ratio?"}},
+		{"slip in a flag", []string{"generate", "--modle", "y", "x"}, nil, []string{"did you mean --model?"}},
+		{"denied flag", []string{"generate", "--no-prompt-extend", "x"}, nil, []string{"did you mean --prompt-extend=false?"}},
+		{"flag like none", []string{"generate", "--steps", "9", "x"}, nil, []string{"  wan-image-mcp generate --help"}},
+		{"open to all without a token", []string{"serve", "--transport", "http", "--listen", "0.0.0.0:0"}, nil, []string{"--listen 0.0.0.0:0", "WAN_IMAGE_MCP_TOKEN"}},
 		{"unknown letter", []string{"generate", "-z", "x"}, nil, []string{"no flag -z"}},
 		{"flag without value", []string{"serve", "--listen"}, nil, []string{"--listen"}},
 		{"no prompt", []string{"generate"}, nil, []string{"prompt is missing"}},
@@ -168,20 +179,30 @@ func TestVersion(t *testing.T) {
 	if !strings.HasPrefix(got.stdout, "wan-image-mcp ") || !strings.Contains(got.stdout, "go1.") {
 		t.Errorf("version says %q", got.stdout)
 	}
+	for _, flag := range []string{"--version", "-v"} {
+		if again := newUser(t).mustRun(t, flag); again.stdout != got.stdout {
+			t.Errorf("%s says %q, want %q", flag, again.stdout, got.stdout)
+		}
+	}
 	if got := newUser(t).mustRun(t, "version", "--json"); !strings.Contains(got.stdout, `"version": "`) {
 		t.Errorf("version --json says %q", got.stdout)
 	}
 }
 
-// TestHelp: every command has a manual with an example.
+// TestHelp: every command has a manual with an example, which fits a screen.
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"", "serve", "generate", "models", "task", "task cancel", "simulate", "doctor", "version"} {
+	for _, command := range []string{"", "serve", "generate", "models", "task", "task cancel", "simulate", "doctor", "install", "version"} {
 		got := newUser(t).run(t, append(strings.Fields(command), "--help")...)
 		if got.code != 0 || !strings.Contains(got.stdout, "USAGE") {
 			t.Errorf("%q --help ended with %d: %s", command, got.code, got.stdout)
 		}
 		if command != "version" && !strings.Contains(got.stdout, "EXAMPLES") {
 			t.Errorf("%q --help has no example", command)
+		}
+		for line := range strings.Lines(got.stdout) {
+			if len(line) > 100 {
+				t.Errorf("%q --help has a line of %d characters: %s", command, len(line), line)
+			}
 		}
 	}
 }

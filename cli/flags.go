@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"wan-image-mcp/tools"
 )
 
 // envPrefix and the flag's name in capitals make the name of its variable.
@@ -43,7 +45,7 @@ func fromEnvironment(flags *pflag.FlagSet, getenv func(string) string) error {
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := envName(f.Name)
 		text := getenv(name)
-		if f.Changed || text == "" || f.Name == "help" {
+		if f.Changed || text == "" || f.Name == "help" || f.Name == "version" {
 			return
 		}
 		if err := flags.Set(f.Name, text); err != nil {
@@ -66,12 +68,34 @@ func flagError(cmd *cobra.Command, err error) error {
 			return withHint(usagef("there is no flag --%s: every user of this computer can read a command line", name),
 				"%s", whereKeysGo)
 		}
+		if meant := meantFlag(cmd.Flags(), name); meant != "" {
+			help = "did you mean --" + meant + "? " + help
+		}
 		return withHint(usagef("there is no flag --%s", name), "%s", help)
 	}
 	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return withHint(usagef("--%s: %s", bad.GetFlag().Name, badValue(err)), "%s", help)
 	}
 	return withHint(&usageError{err: err}, "%s", help)
+}
+
+// meantFlag is the flag that a misspelt one most likely stands for: --aspect,
+// --ratio and --aspectratio are --aspect-ratio. "" means that none is like it.
+func meantFlag(flags *pflag.FlagSet, name string) string {
+	var all, parts []string
+	flags.VisitAll(func(f *pflag.Flag) {
+		all = append(all, f.Name)
+		if len(name) > 2 && strings.Contains("-"+f.Name+"-", "-"+name) {
+			parts = append(parts, f.Name)
+		}
+	})
+	if no, ok := strings.CutPrefix(name, "no-"); ok && slices.Contains(all, no) {
+		return no + "=false"
+	}
+	if near := tools.Nearest(name, all); near != "" {
+		return near
+	}
+	return strings.Join(parts, " or --")
 }
 
 // namesSecret reports whether somebody tried to hand over a secret as a flag.
@@ -114,7 +138,10 @@ func noCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := "wan-image-mcp --help tells the commands; a prompt goes to: wan-image-mcp generate \"...\""
+	hint := cmd.CommandPath() + " --help tells the commands"
+	if cmd.Parent() == nil {
+		hint += "; a prompt goes to: wan-image-mcp generate \"...\""
+	}
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean " + strings.Join(near, " or ") + "?"
 	}

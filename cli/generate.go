@@ -47,7 +47,7 @@ func (p *program) generateCommand() *cobra.Command {
 		d delivery
 	)
 	cmd := &cobra.Command{
-		Use:   "generate PROMPT",
+		Use: "generate PROMPT", SuggestFor: []string{"create", "image", "draw"},
 		Short: "Make pictures and save them",
 		Long: `Orders pictures, waits until they are there, however long it takes, saves them and
 prints path, size, seed and list price. It calls the same tool that an MCP client
@@ -69,8 +69,8 @@ finds an interrupted order again instead of paying twice.`,
 	f.String("model", "", "`MODEL` to ask; wan-image-mcp models lists them")
 	f.String("size", "", "`WIDTH*HEIGHT` in pixels")
 	f.String("aspect-ratio", "", "`RATIO` instead of a size: 1:1, 4:3, 3:4, 16:9 or 9:16")
-	f.StringP("n", "n", "1", "how `MANY` images, 1 to 4; each is paid for")
-	f.String("negative-prompt", "", "what the picture should not `SHOW`")
+	f.StringP("n", "n", "1", "`NUMBER` of images, 1 to 4; each is paid for")
+	f.String("negative-prompt", "", "`TEXT` that tells what the picture should not show")
 	f.String("seed", "", "`NUMBER` from 0 to 2147483647: the same seed, a similar picture (default a random one)")
 	f.Bool("prompt-extend", true, "let the service rewrite the prompt")
 	f.Bool("watermark", false, "add the service's mark that the picture was made by AI")

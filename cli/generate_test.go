@@ -164,7 +164,7 @@ func TestBudget(t *testing.T) {
 	if n := len(up.asked()); n != 1 {
 		t.Errorf("the service saw %d orders, want 1", n)
 	}
-	if got := u.mustRun(t, "task", "--budget-images-per-day", "1"); !strings.Contains(got.stdout, "today: 1 images, list price 0.14 CNY; 0 of 1 left") {
+	if got := u.mustRun(t, "task", "--budget-images-per-day", "1"); !strings.Contains(got.stdout, "today: 1 image, list price 0.14 CNY; 0 of 1 left") {
 		t.Errorf("task says %s", got.stdout)
 	}
 	u.mustRun(t, "generate", "--budget-images-per-day", "0", "--quiet", "third")

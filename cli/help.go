@@ -48,8 +48,8 @@ func manual(cmd *cobra.Command) error {
 
 // flagManual is such as
 //
-//	-n, --n MANY
-//	      how MANY images, 1 to 4; each is paid for (default 1)
+//	-n, --n NUMBER
+//	      NUMBER of images, 1 to 4; each is paid for (default 1)
 func flagManual(f *pflag.Flag) string {
 	head := "  --" + f.Name
 	if f.Shorthand != "" {

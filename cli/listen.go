@@ -34,7 +34,10 @@ func (p *program) listen(ctx context.Context, o serving, log *slog.Logger) (*lis
 	l := &listening{config: server.Config{
 		LegacyOnly: o.transport == "sse", AllowHosts: o.hosts, AllowOrigins: o.origins, Tokens: tokens, Logger: log,
 	}}
-	if l.Listener, err = server.Listen(ctx, o.listen, l.config); err != nil {
+	switch l.Listener, err = server.Listen(ctx, o.listen, l.config); {
+	case errors.Is(err, server.ErrNoToken):
+		return nil, usagef("--listen %s: %w", o.listen, err)
+	case err != nil:
 		return nil, withHint(fmt.Errorf("listen: %w", err), "choose another address with --listen")
 	}
 	return l, nil

@@ -36,7 +36,7 @@ func (p *program) modelsCommand() *cobra.Command {
 	var s settings
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "models",
+		Use: "models", SuggestFor: []string{"list"},
 		Short: "List the models with limits and prices",
 		Long: `Lists the models that the region serves: the list price of one image, the legal
 sizes, the longest prompt in characters (a Chinese character counts one), how many

@@ -120,11 +120,7 @@ func seedOf(a tasks.Answer) string {
 
 // summary is such as "1 image by wan2.6-t2i, list price 0.20 CNY, task k3..".
 func summary(a tasks.Answer, made int) string {
-	images := "images"
-	if made == 1 {
-		images = "image"
-	}
-	parts := []string{fmt.Sprintf("%d %s by %s", made, images, a.Model)}
+	parts := []string{imageCount(made) + " by " + a.Model}
 	switch {
 	case a.Simulated:
 		parts = append(parts, "simulated: no cost", fmt.Sprintf("list price %s CNY", yuan(a.PriceCNY)))
@@ -132,4 +128,12 @@ func summary(a tasks.Answer, made int) string {
 		parts = append(parts, fmt.Sprintf("list price %s CNY", yuan(a.PriceCNY)))
 	}
 	return strings.Join(append(parts, "task "+a.TaskID), ", ")
+}
+
+// imageCount is such as "1 image".
+func imageCount(n int) string {
+	if n == 1 {
+		return "1 image"
+	}
+	return fmt.Sprintf("%d images", n)
 }

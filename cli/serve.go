@@ -61,12 +61,12 @@ func (p *program) serveCommand(name string) *cobra.Command {
 		Long: `Serves MCP clients with the tools generate_image, get_task and list_models and with
 the pictures as resources. Over stdio it serves the one client that started it; with
 --transport http it listens, at /mcp for Streamable HTTP and at /sse and /message for
-the old HTTP+SSE transport. There everybody on this computer may use it, and spend your
-money; tokens (--token-file, or one in WAN_IMAGE_MCP_TOKEN) change that, and only with
-tokens another address than this computer's own is served.
+the old HTTP+SSE transport. Everybody on this computer may then use it and spend your
+money, unless it has tokens (--token-file, or one in WAN_IMAGE_MCP_TOKEN). Without
+tokens it serves this computer only.
 
-End of input, Ctrl-C and SIGTERM end it within six
-seconds; what was ordered goes on with the next start.
+End of input, Ctrl-C and SIGTERM end it within six seconds; what was ordered goes on
+with the next start.
 
 Without a key it starts all the same: the tools answer and say what to set.`,
 		Example: `  wan-image-mcp serve --simulate

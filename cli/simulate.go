@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,11 +74,10 @@ MARKERS
 // markers lists what a prompt can ask of the simulator.
 func markers() string {
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, m := range simulator.Markers() {
-		fmt.Fprintf(w, "  %s\t%s\n", m.Text, m.What)
+		indent := strings.Repeat(" ", 21)
+		fmt.Fprintf(&b, "  %-17s  %s", m.Text, strings.TrimPrefix(wrapped(m.What, indent), indent))
 	}
-	_ = w.Flush() // a strings.Builder takes everything
 	return strings.TrimRight(b.String(), "\n")
 }
 

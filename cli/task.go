@@ -22,7 +22,7 @@ func (p *program) taskCommand() *cobra.Command {
 		d delivery
 	)
 	cmd := &cobra.Command{
-		Use:   "task [ID]",
+		Use: "task [ID]", SuggestFor: []string{"list", "status"},
 		Short: "Get the pictures of an order, or list the newest orders",
 		Long: `With the ID of a task: waits until it has ended, saves its pictures and prints path,
 size, seed and list price, as generate does. It costs nothing, and it works after a
@@ -135,11 +135,11 @@ func (p *program) listTasks(cmd *cobra.Command, s *settings, asJSON bool) error 
 			}
 			return p.printJSON(list)
 		}
-		return p.printTasks(newest, budget)
+		return p.printTasks(newest, budget, s.simulate)
 	})
 }
 
-func (p *program) printTasks(newest []tasks.Task, budget tasks.Budget) error {
+func (p *program) printTasks(newest []tasks.Task, budget tasks.Budget, simulated bool) error {
 	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	if len(newest) > 0 {
 		fmt.Fprintln(w, "TASK\tSTATUS\tASKED\tMODEL\tSIZE\tKEPT\tPROMPT")
@@ -157,7 +157,7 @@ func (p *program) printTasks(newest []tasks.Task, budget tasks.Budget) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(p.stdout, budgetLine(budget))
+	_, err := fmt.Fprintln(p.stdout, budgetLine(budget, simulated))
 	return err
 }
 
@@ -171,8 +171,12 @@ func beginning(prompt string) string {
 	return string([]rune(text)[:most-3]) + "..."
 }
 
-func budgetLine(b tasks.Budget) string {
-	line := fmt.Sprintf("today: %d images, list price %s CNY", b.ImagesToday, yuan(b.PriceToday))
+func budgetLine(b tasks.Budget, simulated bool) string {
+	line := "today: " + imageCount(b.ImagesToday)
+	if simulated {
+		line += ", simulated: no cost"
+	}
+	line += fmt.Sprintf(", list price %s CNY", yuan(b.PriceToday))
 	if b.Limit > 0 {
 		line += fmt.Sprintf("; %d of %d left until midnight", max(0, b.Limit-b.ImagesToday), b.Limit)
 	}

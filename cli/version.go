@@ -47,6 +47,19 @@ func readBuild() build {
 	return b
 }
 
+// String is the build as people read it.
+func (b build) String() string {
+	revision := ""
+	if b.Revision != "" {
+		modified := ""
+		if b.Modified {
+			modified = ", modified"
+		}
+		revision = fmt.Sprintf("revision %s (%s%s)\n", b.Revision, b.Time, modified)
+	}
+	return fmt.Sprintf("wan-image-mcp %s\n%s%s %s\n", b.Version, revision, b.Go, b.Platform)
+}
+
 func (p *program) versionCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -59,15 +72,7 @@ func (p *program) versionCommand() *cobra.Command {
 			if asJSON {
 				return p.printJSON(b)
 			}
-			fmt.Fprintf(p.stdout, "wan-image-mcp %s\n", b.Version)
-			if b.Revision != "" {
-				modified := ""
-				if b.Modified {
-					modified = ", modified"
-				}
-				fmt.Fprintf(p.stdout, "revision %s (%s%s)\n", b.Revision, b.Time, modified)
-			}
-			_, err := fmt.Fprintf(p.stdout, "%s %s\n", b.Go, b.Platform)
+			_, err := fmt.Fprint(p.stdout, b)
 			return err
 		},
 	}

@@ -44,6 +44,9 @@ const (
 	sessionIdle = 30 * time.Minute
 )
 
+// ErrNoToken means that a server without tokens was to be reached from elsewhere.
+var ErrNoToken = errors.New("without a token it serves this computer only")
+
 // Listen opens an address for HTTP, which must be a loopback one unless there are
 // tokens.
 func Listen(ctx context.Context, addr string, cfg Config) (net.Listener, error) {
@@ -61,8 +64,8 @@ func (c Config) mayListen(addr net.Addr) error {
 	if tcp, ok := addr.(*net.TCPAddr); (ok && tcp.IP.IsLoopback()) || !c.Tokens.Empty() {
 		return nil
 	}
-	return fmt.Errorf("refuse to listen on %s without a token: everyone who can reach it could spend your money; "+
-		"listen on 127.0.0.1, or give the server tokens (--token-file or WAN_IMAGE_MCP_TOKEN)", addr)
+	return fmt.Errorf("%w, not %s: everyone who can reach it could spend your money; "+
+		"listen on 127.0.0.1, or give the server tokens (--token-file or WAN_IMAGE_MCP_TOKEN)", ErrNoToken, addr)
 }
 
 // HTTP serves clients on ln until ctx ends: Streamable HTTP at /mcp, HTTP+SSE at

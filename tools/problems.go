@@ -58,7 +58,7 @@ func strangers(unknown, valid []string) problems {
 	var bad problems
 	for _, name := range unknown {
 		p := problem{name, "unknown argument " + shorten(strconv.Quote(name), 40)}
-		if meant := nearest(name, valid); meant != "" {
+		if meant := Nearest(name, valid); meant != "" {
 			p.field = meant
 			p.text += " (did you mean " + meant + "?)"
 		}
@@ -70,9 +70,9 @@ func strangers(unknown, valid []string) problems {
 	return bad
 }
 
-// nearest returns the valid name that a misspelt one most likely stands for, or
+// Nearest returns the valid name that a misspelt one most likely stands for, or
 // "": aspectRatio and negative-prompt are spelling, promt is a slip.
-func nearest(name string, valid []string) string {
+func Nearest(name string, valid []string) string {
 	best, least := "", 3 // more than two slips is another word
 	for _, v := range valid {
 		a, b := plain(name), plain(v)

@@ -32,7 +32,7 @@ var (
 type OverBudgetError struct{ Asked, Left, Limit int }
 
 func (e *OverBudgetError) Error() string {
-	return fmt.Sprintf("%d pictures asked for, %d of %d left today", e.Asked, e.Left, e.Limit)
+	return fmt.Sprintf("%d asked for, %d of %d left today", e.Asked, e.Left, e.Limit)
 }
 
 // explain turns SQLite's result codes into errors that a reader can act on.
