@@ -133,10 +133,7 @@ func examineService(ctx context.Context, s *settings, a account) []finding {
 	answer := finding{"ok", "service", fmt.Sprintf("%s takes the key; it answered in %s", where, took), ""}
 	switch {
 	case errors.Is(err, dashscope.ErrUnauthorized):
-		answer = finding{
-			"fail", "service", where + " does not take the key: " + err.Error(),
-			"a key works in one region only: try --region " + strings.ReplaceAll(regionWords(), "|", ", ") + ", or make a key for this one",
-		}
+		answer = finding{"fail", "service", where + " does not take the key: " + err.Error(), otherKey(s, a)}
 	case err != nil:
 		answer = finding{
 			"fail", "service", where + " did not answer as it should: " + err.Error(),
@@ -147,6 +144,20 @@ func examineService(ctx context.Context, s *settings, a account) []finding {
 		return []finding{answer, examineClock(off)}
 	}
 	return []finding{answer}
+}
+
+// otherKey is what to do when the service does not take the key.
+func otherKey(s *settings, a account) string {
+	if keyTrouble(a.key.Reveal()) != "" {
+		return "mend the key first, see above"
+	}
+	var others []string
+	for _, r := range dashscope.Regions() {
+		if r != s.region {
+			others = append(others, string(r))
+		}
+	}
+	return "a key works in one region only: try --region " + strings.Join(others, ", ") + ", or make a key for " + string(s.region)
 }
 
 // clockTolerance is how far clocks may differ before it matters: links and ids

@@ -43,17 +43,17 @@ func TestDoctorFinds(t *testing.T) {
 		{"wrong key", func(t *testing.T, u *user) []string {
 			newUpstream(t, u, simulator.Options{APIKeys: []string{"sk-another0000000000000000000000"}})
 			return []string{"--region", "singapore"}
-		}, 1, []string{"fail  service", "does not take the key", "singapore", "--region beijing"}},
+		}, 1, []string{"fail  service", "does not take the key", "--region beijing, virginia, frankfurt, or make a key for singapore"}},
 		{"plan key", func(t *testing.T, u *user) []string {
 			newUpstream(t, u, simulatorOptions)
 			u.env["DASHSCOPE_API_KEY"] = "sk-sp-0000000000000000000000000"
 			return nil
-		}, 1, []string{"warn  key", "Coding or Token Plan"}},
+		}, 1, []string{"warn  key", "Coding or Token Plan", "mend the key first"}},
 		{"quoted key", func(t *testing.T, u *user) []string {
 			newUpstream(t, u, simulatorOptions)
 			u.env["DASHSCOPE_API_KEY"] = `"` + testKey + `"`
 			return nil
-		}, 1, []string{"warn  key", "quotation marks"}},
+		}, 1, []string{"warn  key", "quotation marks", "mend the key first"}},
 		{"nobody there", func(t *testing.T, u *user) []string {
 			up := newUpstream(t, u, simulatorOptions)
 			up.Close()

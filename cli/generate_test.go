@@ -205,9 +205,12 @@ func TestWorkspace(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)
 	u.env["WAN_IMAGE_MCP_MODEL"], u.env["WAN_IMAGE_MCP_SIZE"] = "", ""
+	if got := u.run(t, "serve", "--workspace", "ws-1", "--region", "frankfurt"); !strings.Contains(got.stderr, "https://ws-1.eu-central-1.maas.aliyuncs.com/api/v1") {
+		t.Errorf("the server does not name the address of the workspace: %s", got.stderr)
+	}
 	got := u.run(t, "generate", "--workspace", "ws-1", "--region", "frankfurt", "x")
-	if got.code != 1 || !strings.Contains(got.stderr, "https://ws-1.eu-central-1.maas.aliyuncs.com/api/v1") {
-		t.Errorf("it ended with %d: %s", got.code, got.stderr)
+	if got.code != 1 || strings.Contains(got.stderr, "WRN") {
+		t.Errorf("it ended with %d, or says twice what is missing: %s", got.code, got.stderr)
 	}
 	for _, want := range []string{"DASHSCOPE_API_KEY", "env block", "--simulate"} {
 		if !strings.Contains(got.stderr, want) {
@@ -225,6 +228,10 @@ func TestAllowImageHost(t *testing.T) {
 	got := u.run(t, "generate", "--json", "--quiet", "x")
 	if a := decodeAnswer(t, got.stdout); got.code != 1 || len(a.Images) != 1 || a.Images[0].Error == "" || a.Images[0].Path != "" {
 		t.Errorf("a picture from %s was taken: %+v", up.host(), a)
+	}
+	id := decodeAnswer(t, got.stdout).TaskID
+	if got := u.run(t, "task", "--quiet", id); got.code != 1 || !strings.Contains(got.stderr, "with --allow-image-host HOST:PORT, then: wan-image-mcp task "+id) {
+		t.Errorf("task ended with %d and does not tell the way out: %s", got.code, got.stderr)
 	}
 	u.generateJSON(t, "--allow-image-host", "example.com:443", "--allow-image-host", up.host(), "y")
 }

@@ -86,9 +86,24 @@ func (t *attendance) print(a tasks.Answer) error {
 		fmt.Fprintf(p.stderr, "the service made %d of %d pictures, and bills no other\n", len(a.Images), a.N)
 	}
 	if made == 0 {
-		return fmt.Errorf("task %s has no picture", a.TaskID)
+		return t.noPicture(a)
 	}
 	_, err := fmt.Fprintln(p.stdout, summary(a, made))
+	return err
+}
+
+// noPicture says what to do about a task whose pictures could not be fetched.
+func (t *attendance) noPicture(a tasks.Answer) error {
+	err := fmt.Errorf("task %s has no picture", a.TaskID)
+	for _, image := range a.Images {
+		switch {
+		case image.URL == "":
+		case strings.HasPrefix(image.Error, store.ErrNotAllowed.Error()):
+			return withHint(err, "allow the host of its link with --allow-image-host HOST:PORT, then: %s", t.again(a.TaskID))
+		default:
+			return withHint(err, "try again: %s", t.again(a.TaskID))
+		}
+	}
 	return err
 }
 

@@ -111,6 +111,10 @@ func (p *program) serve(ctx context.Context, s *settings, o serving) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
+	if w.noKey != nil {
+		log.Warn("no API key: the tools answer, but no picture can be made; set "+envKey+" or "+envKeyFile+", or use --simulate",
+			"base_url", w.base)
+	}
 	var pictureLink func(tasks.Task, int) string
 	if l != nil && l.url() != "" {
 		l.config.Links = server.NewLinks(w.tasks, l.url())

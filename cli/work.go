@@ -25,7 +25,8 @@ type work struct {
 	tasks  *tasks.Service
 	store  *store.Folder
 	owner  string
-	noKey  error // why nothing can be ordered, nil when it can
+	noKey  error  // why nothing can be ordered, nil when it can
+	base   string // where the real service is asked
 	log    *slog.Logger
 	closer []func() error
 
@@ -122,6 +123,7 @@ func (w *work) reach(ctx context.Context, p *program, s *settings) (upstream, er
 	if err != nil {
 		return upstream{}, err
 	}
+	w.base = a.base
 	a.warn(w.log)
 	if a.key == "" {
 		w.noKey = errNoKey
@@ -152,12 +154,8 @@ var errNoKey = errors.New("this server has no API key, so it cannot order pictur
 
 // warn tells what will give trouble later.
 func (a account) warn(log *slog.Logger) {
-	switch {
-	case a.key == "":
-		log.Warn("no API key: the tools answer, but no picture can be made; set "+envKey+" or "+envKeyFile+
-			", or use --simulate", "base_url", a.base)
-	case keyTrouble(a.key.Reveal()) != "":
-		log.Warn(keyTrouble(a.key.Reveal()), "from", a.keyFrom)
+	if trouble := keyTrouble(a.key.Reveal()); a.key != "" && trouble != "" {
+		log.Warn(trouble, "from", a.keyFrom)
 	}
 	if a.keyOpen != "" {
 		log.Warn("other users can read the file with the API key: chmod 600 it", "file", a.keyOpen)

@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -110,7 +111,8 @@ func (a listAnswer) text() string {
 	for _, m := range a.Models {
 		b.line("\n%s%s", m.Model, m.state(a))
 		if m.Served {
-			b.line("  price: CNY %g a picture; pace: %g calls per second, %d at once; usually about %g s", m.PriceCNY, m.PerSecond, m.Running, m.TypicalSeconds)
+			b.line("  price: CNY %s a picture; pace: %g calls a second, %d at once; usually about %.0f s",
+				dashscope.CNY(math.Round(m.PriceCNY*1e6)), m.PerSecond, m.Running, m.TypicalSeconds)
 		}
 		b.line("  prompt: 1 to %d characters; negative_prompt: at most %d; n: 1 to %d", m.PromptMax, m.NegativePromptMax, min(m.MaxN, a.MaxN))
 		b.line("  size: %s", m.Sizes)

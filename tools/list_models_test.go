@@ -48,7 +48,7 @@ func TestListModels(t *testing.T) {
 			wantAll(t, text(res), s.Ratio+" "+s.Size.String())
 		}
 	}
-	wantAll(t, text(res), "wan2.6-t2i: enabled, the default", "price: CNY 0.2 a picture; pace: 1 calls per second, 5 at once; usually about 27.5 s",
+	wantAll(t, text(res), "wan2.6-t2i: enabled, the default", "price: CNY 0.20 a picture; pace: 1 calls a second, 5 at once; usually about 28 s",
 		"wan2.1-t2i-plus (also wanx2.1-t2i-plus): enabled")
 }
 

@@ -56,6 +56,11 @@ func TestStatesInWords(t *testing.T) {
 			[]string{"SUCCEEDED: 1 picture.", "picture 1: /home/me/fox-1.png (1280*1280, image/png, 2.1 MB)", "resource: wan://images/" + id + "/1"},
 		},
 		{
+			"in part, as wan2.6 tells it",
+			tasks.Task{State: tasks.Succeeded, Billed: 1, Request: dashscope.ImageRequest{N: 2}, Pictures: []tasks.Picture{{N: 1, Kept: picture}}},
+			[]string{"SUCCEEDED in part: the service made 1 of 2 pictures, and bills no other."},
+		},
+		{
 			"strange",
 			tasks.Task{State: tasks.Succeeded, Foreign: true, UpstreamTaskID: "77", Billed: -1, Pictures: []tasks.Picture{{N: 1, Kept: picture}}},
 			[]string{"SUCCEEDED: 1 picture.", "upstream_task_id: 77"},
