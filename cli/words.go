@@ -7,6 +7,7 @@ import "strings"
 var commandLine = strings.NewReplacer(
 	"call get_task without task_id for your newest tasks", "wan-image-mcp task lists the newest",
 	"prompt_extend false", "--prompt-extend=false",
+	"use one of these, or size for", "use one of these, or --size for",
 	"aspect_ratio", "--aspect-ratio",
 	"negative_prompt", "--negative-prompt",
 	"idempotency_key", "--idempotency-key",
