@@ -14,6 +14,8 @@ var (
 	ErrNewer = errors.New("the journal was written by a newer version of wan-image-mcp")
 	// ErrCorrupt means that the file is no intact SQLite database.
 	ErrCorrupt = errors.New("the journal is damaged")
+	// ErrForeign means that the file is a database of something else.
+	ErrForeign = errors.New("the file is a database, but no journal of wan-image-mcp")
 	// ErrFull means that the disk of the journal is full. Nothing was written.
 	ErrFull = errors.New("no space left for the journal")
 	// ErrNotFound means that there is no such row for that owner.

@@ -38,7 +38,7 @@ type Journal struct {
 }
 
 // Open opens or creates the journal at path, readable by its owner only. It
-// fails with [ErrNewer] or [ErrCorrupt] and leaves such a file untouched.
+// fails with [ErrNewer], [ErrForeign] or [ErrCorrupt] and leaves such a file untouched.
 // Damage inside a large journal shows later, as ErrCorrupt from the method that
 // meets it.
 func Open(path string) (*Journal, error) { return open(path, newConnector) }

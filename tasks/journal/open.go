@@ -70,7 +70,7 @@ func makePrivate(path string) error {
 	return nil
 }
 
-// inspect refuses a newer or damaged file without changing it. With no -wal
+// inspect refuses a newer, foreign or damaged file without changing it. With no -wal
 // beside it the file is complete, and it is read as it lies there. Otherwise a
 // process works on it or died, perhaps half way through moving the WAL into the
 // file, and SQLite has to look through the WAL.
@@ -116,6 +116,9 @@ func examine(path string, to connector, query url.Values, size int64) (err error
 			err = refuseNewer(version)
 		}
 		if err == nil {
+			err = refuseForeign(ctx, db)
+		}
+		if err == nil {
 			err = checkPages(ctx, db, size, query.Has("immutable"))
 		}
 		return err
@@ -151,6 +154,22 @@ func refuseNewer(version int) error {
 	if version > Version {
 		return fmt.Errorf("%w: it has version %d, this program knows %d; use the newer program, or another --state-dir",
 			ErrNewer, version, Version)
+	}
+	return nil
+}
+
+// refuseForeign leaves other programs' databases alone: a file without a version
+// has to be empty, and one with a version has to hold our tasks. It is one
+// question: another process may create the journal at this moment.
+func refuseForeign(ctx context.Context, db *sql.DB) error {
+	var version, things, tasks int
+	err := db.QueryRowContext(ctx, `SELECT (SELECT user_version FROM pragma_user_version), COUNT(*),
+		COUNT(*) FILTER (WHERE type = 'table' AND name = 'task') FROM sqlite_master`).Scan(&version, &things, &tasks)
+	if err != nil {
+		return err
+	}
+	if version == 0 && things > 0 || version > 0 && tasks == 0 {
+		return fmt.Errorf("%w; move it away, or use another --state-dir", ErrForeign)
 	}
 	return nil
 }

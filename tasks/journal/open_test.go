@@ -243,6 +243,32 @@ func TestDamagedJournalIsLeftAlone(t *testing.T) {
 	}
 }
 
+// A database of another program is no journal, though SQLite could make one of it.
+func TestForeignDatabaseIsLeftAlone(t *testing.T) {
+	for name, made := range map[string]string{
+		"without a version":        "CREATE TABLE diary (day TEXT)",
+		"with our version":         fmt.Sprintf("CREATE TABLE diary (day TEXT); PRAGMA user_version = %d", journal.Version),
+		"with our version, empty":  fmt.Sprintf("PRAGMA user_version = %d", journal.Version),
+		"with a table of our name": "CREATE TABLE task (what TEXT)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newFile(t)
+			exec1(t, path, made)
+			before := contents(t, path)
+			j, err := journal.Open(path)
+			if err == nil {
+				_ = j.Close()
+			}
+			if !errors.Is(err, journal.ErrForeign) || !strings.Contains(err.Error(), "--state-dir") {
+				t.Errorf("got %v, want ErrForeign and what to do", err)
+			}
+			if diff := cmp.Diff(before, contents(t, path)); diff != "" {
+				t.Errorf("the folder was changed (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
 // A process that is killed while it moves the WAL into the file leaves a file
 // that is damaged by itself and whole with its WAL.
 func TestDeathHalfWayThroughCheckpoint(t *testing.T) {
