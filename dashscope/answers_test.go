@@ -226,7 +226,7 @@ func TestHostileRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &dashscope.TaskPage{
-		Page: 2, PageSize: 1000, Unreadable: 4,
+		Page: 2, PageSize: 1000, Uncounted: true, Unreadable: 4,
 		Tasks: []dashscope.TaskRow{
 			{TaskID: "good", Status: "CANCELED", Created: at(9, 0, 0, 109)},
 			{TaskID: "old", RequestID: "[link]"},
@@ -234,6 +234,23 @@ func TestHostileRows(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, exact); diff != "" {
 		t.Error("(-want +got):\n" + diff)
+	}
+
+	for body, want := range map[string]bool{
+		`{"total":0,"data":[]}`:                    false,
+		`{"total":"1","data":[{"task_id":"a"}]}`:   false,
+		`{"data":[]}`:                              true,
+		`{"total":-1,"data":[]}`:                   true,
+		`{"total":null,"data":[]}`:                 true,
+		`{"total":"many","data":[]}`:               true,
+		`{"total":0,"data":[{"task_id":"a"}]}`:     true,
+		`{"total":1e400,"data":[{"task_id":1}]}`:   true,
+		`{"total":{},"data":[{"task_id":"ab"}]}`:   true,
+		`{"total":2.5,"data":[{"task_id":"abc"}]}`: true,
+	} {
+		if page, err := client(always(200, body)).Tasks(t.Context(), dashscope.TaskFilter{}); err != nil || page.Uncounted != want {
+			t.Errorf("%s: got %+v, %v, want Uncounted %v", body, page, err, want)
+		}
 	}
 
 	var rows strings.Builder

@@ -24,6 +24,9 @@ type TaskPage struct {
 	Total, TotalPages, Page, PageSize int
 	RequestID                         string
 	Tasks                             []TaskRow
+	// Uncounted is a page that does not tell the total, or one below its own rows.
+	// It does not prove that a task is missing.
+	Uncounted bool
 	// Unreadable counts rows without a usable task id. A page with such rows does
 	// not prove that a task is missing.
 	Unreadable int
@@ -84,7 +87,7 @@ func decodePage(o object) (*TaskPage, error) {
 	page := &TaskPage{
 		Total: o.count("total"), TotalPages: o.count("total_page"),
 		Page: o.count("page_no"), PageSize: o.count("page_size"),
-		RequestID: o.requestID(),
+		RequestID: o.requestID(), Uncounted: !counted || total < int64(len(rows)),
 	}
 	for _, raw := range rows {
 		row, err := parseObject(raw)

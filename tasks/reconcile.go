@@ -238,19 +238,31 @@ func (s *Service) list(ctx context.Context, model string) (rows []dashscope.Task
 		if err != nil {
 			return nil, false, err
 		}
-		whole = whole && answer.Unreadable == 0
+		whole = whole && answer.Unreadable == 0 && !answer.Uncounted
+		before := len(seen)
 		for _, row := range answer.Tasks {
 			if !seen[row.TaskID] && (row.Model == model || row.Model == "") {
 				rows = append(rows, row)
 			}
 			seen[row.TaskID] = true
 		}
-		read := len(answer.Tasks) + answer.Unreadable
-		if read == 0 || page >= answer.TotalPages && read < listPage || page >= answer.TotalPages && answer.TotalPages > 0 {
+		if isLast(answer, page, len(seen)-before, len(seen)) {
 			return rows, whole && len(seen) >= answer.Total, nil
 		}
 	}
 	return rows, false, nil
+}
+
+// isLast reports whether nothing follows a page. Where the number of pages is not
+// told, the service may give fewer rows a page than were asked for.
+func isLast(answer *dashscope.TaskPage, page, fresh, seen int) bool {
+	switch {
+	case len(answer.Tasks)+answer.Unreadable == 0:
+		return true
+	case answer.TotalPages > 0:
+		return page >= answer.TotalPages
+	}
+	return fresh == 0 || !answer.Uncounted && seen >= answer.Total
 }
 
 // inWindow reports whether the service made the task when the doubt's POST may
@@ -259,9 +271,12 @@ func (s *Service) inWindow(row dashscope.TaskRow, doubt journal.Task) bool {
 	if row.Created.IsZero() {
 		return true // a list that does not tell excludes nothing
 	}
-	ahead := doubt.ClockAhead
-	if !doubt.ClockKnown {
-		ahead, _ = s.cfg.Client.ClockOffset()
+	ahead, known := doubt.ClockAhead, doubt.ClockKnown
+	if !known {
+		ahead, known = s.cfg.Client.ClockOffset()
+	}
+	if !known {
+		return true // by our clock alone, which may be wrong, nothing is excluded
 	}
 	from, to := doubt.Sent.Add(ahead-windowMargin), doubt.Deadline.Add(ahead+windowMargin)
 	return !row.Created.Before(from) && !row.Created.After(to)
