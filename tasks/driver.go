@@ -24,10 +24,19 @@ type driver struct {
 	nextFetch time.Time // when missing pictures are tried again
 }
 
-// work starts a goroutine for the task unless it has one, which looks at the task
-// at once when it was left by others and nobody has looked just now. Queued tasks
-// need none: the dispatcher calls them up.
-func (s *Service) work(ctx context.Context, row journal.Task, left bool) {
+// Where a task comes from that a driver begins to work on.
+type origin int
+
+const (
+	fresh       origin = iota // just submitted
+	left                      // by another driver: to be looked at soon
+	leftJustNow               // the same, and that one has looked just now
+)
+
+// work starts a goroutine for the task unless it has one, which looks at a task that
+// was left at once, or a second after the last look. Queued tasks need none: the
+// dispatcher calls them up.
+func (s *Service) work(ctx context.Context, row journal.Task, from origin) {
 	if !row.Open {
 		return
 	}
@@ -44,7 +53,7 @@ func (s *Service) work(ctx context.Context, row journal.Task, left bool) {
 		model: row.Model, upstreamID: row.UpstreamID, started: time.Now(),
 		look: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
 	}
-	if left {
+	if from != fresh {
 		d.began = row.Accepted
 	}
 	s.working[row.ID] = d
@@ -54,8 +63,26 @@ func (s *Service) work(ctx context.Context, row journal.Task, left bool) {
 			delete(s.working, row.ID)
 			s.mu.Unlock()
 		}()
-		s.follow(ctx, row.ID, leaseOf(row), d, left && time.Since(row.Looked) > time.Second)
+		if from == left {
+			d.afterLast(ctx, row)
+		}
+		s.follow(ctx, row.ID, leaseOf(row), d, from == left)
 	})
+}
+
+// afterLast waits until the service's last word on a task is a second old.
+func (d *driver) afterLast(ctx context.Context, row journal.Task) {
+	wait := time.Second - time.Since(row.Looked)
+	if State(row.State).Terminal() || wait <= 0 || wait > time.Second { // the clock was set back
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-d.look:
+	case <-timer.C:
+	}
 }
 
 // knowAs notes the service's id of the driver's task.

@@ -100,12 +100,13 @@ func (s *Service) keepHouse(ctx context.Context) {
 	}
 	var renewed time.Time
 	var seen int64
-	open := 1
+	open, starting := 1, true
 	for {
 		version, err := s.cfg.Journal.Changed(ctx)
 		if err == nil && (open > 0 || version != seen || s.ordered.Swap(false)) {
 			seen = version
-			open, err = s.takeOver(ctx)
+			open, err = s.takeOver(ctx, starting)
+			starting = starting && err != nil
 		}
 		if err == nil && open > 0 && time.Since(renewed) >= renewEvery {
 			renewed = time.Now()
@@ -123,8 +124,9 @@ func (s *Service) keepHouse(ctx context.Context) {
 }
 
 // takeOver claims each open task whose holder is gone and starts its work. It
-// reports how many tasks are open.
-func (s *Service) takeOver(ctx context.Context) (open int, err error) {
+// reports how many tasks are open. A process that is starting looks at each of
+// them, also at one that the process before had looked at just now.
+func (s *Service) takeOver(ctx context.Context, starting bool) (open int, err error) {
 	rows, err := s.cfg.Journal.OpenTasks(ctx, s.cfg.Upstream)
 	if err != nil {
 		return 1, err
@@ -155,9 +157,17 @@ func (s *Service) takeOver(ctx context.Context) (open int, err error) {
 			failed = errors.Join(failed, err) // the others are not to wait for it
 			continue
 		}
-		s.work(ctx, row, true)
+		s.work(ctx, row, leftOver(row, starting))
 	}
 	return len(rows), failed
+}
+
+// leftOver tells how a task was left by whoever worked on it.
+func leftOver(row journal.Task, starting bool) origin {
+	if starting || time.Since(row.Looked) > time.Second {
+		return left
+	}
+	return leftJustNow
 }
 
 // isLeased reports whether the holder's lease runs. One that ends impossibly late

@@ -24,6 +24,32 @@ func TestEveryModelMakesPictures(t *testing.T) {
 	})
 }
 
+// A task is looked at within two seconds of a start, also when the process before
+// was killed right after the service's answer, and has a long time to go.
+func TestRestartLooksSoon(t *testing.T) {
+	for _, pause := range []time.Duration{0, 500 * time.Millisecond, 3 * time.Second} {
+		inWorld(t, simulator.Options{}, func(w *world) {
+			first := w.live()
+			ticket, err := first.Generate(w.Context(), order("A flower shop"))
+			if err != nil {
+				w.Fatal(err)
+			}
+			if _, err := ticket.Wait(w.Context(), 100*time.Millisecond, nil); err != nil {
+				w.Fatal(err)
+			}
+			first.end()
+			time.Sleep(pause)
+			before := w.sim.Stats().Queries
+			second := w.live()
+			defer second.end()
+			time.Sleep(2 * time.Second)
+			if w.sim.Stats().Queries == before {
+				w.Errorf("not looked at within 2 s of a start %v later", pause)
+			}
+		})
+	}
+}
+
 func TestRestartTakesUp(t *testing.T) {
 	inWorld(t, simulator.Options{}, func(w *world) {
 		first := w.live()

@@ -136,7 +136,7 @@ func (s *Service) submit(ctx context.Context, row journal.Task) {
 	s.slowDown(saved, err)
 	s.changed(saved)
 	if saved.Open && saved.Holder == s.self.id && ctx.Err() == nil {
-		s.work(ctx, saved, false)
+		s.work(ctx, saved, fresh)
 	}
 }
 
