@@ -39,11 +39,11 @@ func TestTaskAnswers(t *testing.T) {
 	for file, want := range map[string]dashscope.Result{
 		"task_pending": {RequestID: request(2), Status: "PENDING", ImageCount: -1},
 		"task_running": {
-			RequestID: request(3), Status: "RUNNING", ImageCount: -1,
+			RequestID: request(3), Status: "RUNNING", Total: 4, ImageCount: -1,
 			SubmitTime: at(9, 0, 0, 100), ScheduledTime: at(9, 0, 0, 250),
 		},
 		"task_results": {
-			RequestID: request(4), Status: "SUCCEEDED", ImageCount: 2,
+			RequestID: request(4), Status: "SUCCEEDED", Total: 2, ImageCount: 2,
 			SubmitTime: at(9, 0, 0, 100), ScheduledTime: at(9, 0, 0, 250), EndTime: at(9, 0, 11, 0),
 			Images: []dashscope.Image{
 				{URL: "https://pictures.example/one.png?Expires=1&Signature=a%2Bb", OrigPrompt: "一只猫", ActualPrompt: "一只橘猫坐在窗台上，午后的阳光"},
@@ -60,7 +60,7 @@ func TestTaskAnswers(t *testing.T) {
 			Images: pictures("1.png?Expires=1", "2.png?Expires=1", "3.png?Expires=1", "4.png?Expires=1"),
 		},
 		"task_partial": {
-			RequestID: request(7), Status: "SUCCEEDED", ImageCount: 1,
+			RequestID: request(7), Status: "SUCCEEDED", Total: 2, ImageCount: 1,
 			Images: append(pictures("a.png"), dashscope.Image{
 				Code: "InternalError.Timeout", Message: "It took too long, see [link] for more.",
 			}),
@@ -70,7 +70,7 @@ func TestTaskAnswers(t *testing.T) {
 			Code: "DataInspectionFailed", Message: "Output data may contain inappropriate content.",
 		},
 		"task_failed_top_level_code": {
-			RequestID: request(8), Status: "FAILED", ImageCount: -1,
+			RequestID: request(8), Status: "FAILED", Total: 1, ImageCount: -1,
 			Code: "InternalError.Algo", Message: "inference internal error.",
 		},
 		"task_unknown":   {RequestID: request(9), Status: "UNKNOWN", ImageCount: -1},

@@ -37,6 +37,7 @@ type Result struct {
 	SubmitTime, ScheduledTime, EndTime time.Time
 
 	Images     []Image
+	Total      int    // how many were asked for; 0 = not told
 	ImageCount int    // what is billed; -1 = not told
 	Size       string // of the pictures, "W*H"; "" = not told
 }

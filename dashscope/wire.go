@@ -143,6 +143,7 @@ func decodeResult(o object) *Result {
 		ScheduledTime: out.time("scheduled_time"),
 		EndTime:       out.time("end_time"),
 		Size:          clip(usage.text("size"), quoteMax),
+		Total:         out.object("task_metrics").count("TOTAL"),
 		ImageCount:    -1,
 	}
 	if r.Status == StatusFailed && r.Code == "" {

@@ -344,7 +344,11 @@ func (c *candidate) verdict(req dashscope.ImageRequest) verdict {
 			return other
 		}
 	}
-	if len(c.result.Images) > 0 && len(c.result.Images) != req.N {
+	count := c.result.Total // wan2.6 leaves out of its answer what it could not make
+	if count == 0 {
+		count = len(c.result.Images)
+	}
+	if count > 0 && count != req.N {
 		return other
 	}
 	if c.result.Size != "" && c.result.Size != req.Size {

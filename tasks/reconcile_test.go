@@ -100,6 +100,21 @@ func TestForeignTasksAreNotMistakenForOurs(t *testing.T) {
 	}
 }
 
+// A lost order of which only a part was made is found by how many were asked for.
+func TestLostAnswerOfAPartialSuccess(t *testing.T) {
+	for _, model := range []string{"wan2.6-t2i", "wan2.2-t2i-flash"} {
+		inWorld(t, simulator.Options{}, func(w *world) {
+			l := w.live()
+			defer l.end()
+			task := l.generate(tasks.Order{Caller: me, Request: dashscope.ImageRequest{Model: model, Prompt: "a door [sim:cut-after] [sim:partial]", N: 3, Size: smallest(model)}})
+			if task.State != tasks.Succeeded || len(task.Pictures) != 3 || !task.Pictures[0].IsKept() || !task.Pictures[1].IsKept() {
+				w.Errorf("%s: got %s (%s) with %d pictures, want SUCCEEDED with two of three", model, task.State, task.Reason, len(task.Pictures))
+			}
+			w.mustHaveCreated(1)
+		})
+	}
+}
+
 func TestTwoLostAnswersWithOnePromptAreTwoTasks(t *testing.T) {
 	for _, model := range []string{"wan2.6-t2i", "wan2.2-t2i-flash"} {
 		t.Run(model, func(t *testing.T) {
