@@ -28,7 +28,7 @@ func TestUsage(t *testing.T) {
 		{"unknown shell", []string{"completion", "tcsh"}, nil, []string{`"tcsh"`, "bash, zsh, fish and powershell"}},
 		{"unknown flag", []string{"generate", "--ratio", "16:9", "x"}, nil, []string{"no flag --ratio", "did you mean --aspect-ratio?", "generate --help"}},
 		{"beginning of a flag", []string{"generate", "--aspect", "16:9", "x"}, nil, []string{"did you mean --aspect-ratio?"}},
-		{"slip in a flag", []string{"generate", "--modle", "y", "x"}, nil, []string{"did you mean --model?"}},
+		{"slip in a flag", []string{"generate", "--moddel", "y", "x"}, nil, []string{"did you mean --model?"}},
 		{"denied flag", []string{"generate", "--no-prompt-extend", "x"}, nil, []string{"did you mean --prompt-extend=false?"}},
 		{"flag like none", []string{"generate", "--steps", "9", "x"}, nil, []string{"  wan-image-mcp generate --help"}},
 		{"open to all without a token", []string{"serve", "--transport", "http", "--listen", "0.0.0.0:0"}, nil, []string{"--listen 0.0.0.0:0", "WAN_IMAGE_MCP_TOKEN"}},
