@@ -14,7 +14,7 @@ import (
 // maxFetches bounds the downloads of one process.
 const maxFetches = 4
 
-// Why a picture is not on disk. All but the last are tried again until the link
+// Why a picture is not on disk. All but the last two are tried again until the link
 // dies: what a host answers once may be a passing trouble on the way.
 const (
 	codeRetry       = "FetchFailed" // worth waiting for
@@ -22,11 +22,12 @@ const (
 	codeNotPicture  = "NotAPicture"
 	codeTooBig      = "TooBig"
 	codeLinkExpired = "LinkExpired"
+	codeRemoved     = "Removed" // it was delivered, and made room for others
 )
 
 // due reports whether a picture is still to be fetched.
 func due(p journal.Picture) bool {
-	return p.SHA256 == "" && p.Link != "" && p.Code != codeLinkExpired
+	return p.SHA256 == "" && p.Link != "" && p.Code != codeLinkExpired && p.Code != codeRemoved
 }
 
 // keep fetches the pictures of a task that succeeded. What fails for now is tried
@@ -171,7 +172,7 @@ func (s *Service) makeRoom(ctx context.Context, need int64) error {
 		if listErr != nil || len(oldest) == 0 {
 			return errors.Join(err, listErr)
 		}
-		evictErr := s.cfg.Journal.Evict(ctx, oldest[0], "removed to make room for newer pictures (--max-store-bytes); it was delivered before")
+		evictErr := s.cfg.Journal.Evict(ctx, oldest[0], codeRemoved, "removed to make room for newer pictures (--max-store-bytes); it was delivered before")
 		if errors.Is(evictErr, journal.ErrNeeded) {
 			return err // somebody has come to need it just now
 		}

@@ -182,6 +182,13 @@ func TestOldestDeliveredMakesRoom(t *testing.T) {
 		if _, _, err := l.Bytes(w.Context(), me, undelivered.Task().ID, 1); err != nil {
 			w.Errorf("the undelivered picture is gone: %v", err)
 		}
+		evicted, err := l.Get(w.Context(), me, delivered.ID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if !evicted.Settled() || !strings.Contains(evicted.Pictures[0].Reason, "--max-store-bytes") {
+			w.Errorf("the removed picture: settled %v, %+v; want it settled, with the reason", evicted.Settled(), evicted.Pictures[0])
+		}
 	})
 }
 

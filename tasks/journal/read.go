@@ -72,9 +72,10 @@ func (j *Journal) Evictable(ctx context.Context, limit int) ([]string, error) {
 		HAVING MIN(delivered) > 0 AND MAX(open) = 0 ORDER BY MAX(delivered) LIMIT ?`, limit)
 }
 
-// Evict forgets the bytes of a picture wherever they were kept, and notes why.
+// Evict forgets the bytes of a picture wherever they were kept, and notes why, as a
+// code and in words.
 // It fails with [ErrNeeded] when a task has come to need them since [Journal.Evictable].
-func (j *Journal) Evict(ctx context.Context, sha256, reason string) error {
+func (j *Journal) Evict(ctx context.Context, sha256, code, reason string) error {
 	return j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var needed bool
 		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM picture JOIN task ON task.id = picture.task
@@ -85,7 +86,7 @@ func (j *Journal) Evict(ctx context.Context, sha256, reason string) error {
 		if needed {
 			return ErrNeeded
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE picture SET sha256 = '', reason = ? WHERE sha256 <> '' AND sha256 = ?", reason, sha256)
+		_, err = tx.ExecContext(ctx, "UPDATE picture SET sha256 = '', code = ?, reason = ? WHERE sha256 <> '' AND sha256 = ?", code, reason, sha256)
 		return err
 	})
 }

@@ -174,14 +174,14 @@ func TestEviction(t *testing.T) {
 	expectEvictable(10, "first", "second", "third", "shared")
 	expectEvictable(1, "first")
 	for _, sha := range []string{"first", "shared"} {
-		if err := j.Evict(t.Context(), sha, "made room"); err != nil {
+		if err := j.Evict(t.Context(), sha, "Removed", "made room"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	expectEvictable(10, "second", "third")
 	for id, n := range map[string]int{"f": 1, "g": 0} {
 		task, err := j.Task(t.Context(), id)
-		want := journal.Picture{N: n + 1, Bytes: 7, Reason: "made room"}
+		want := journal.Picture{N: n + 1, Bytes: 7, Code: "Removed", Reason: "made room"}
 		if diff := cmp.Diff(want, task.Pictures[n]); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", id, err, diff)
 		}
@@ -191,7 +191,7 @@ func TestEviction(t *testing.T) {
 	order(t, j, "new")
 	change(t, j, "new", func(t *journal.Task) { t.Pictures = []journal.Picture{{N: 1, SHA256: "second"}} })
 	for _, sha := range []string{"second", "undelivered", "stillopen"} {
-		if err := j.Evict(t.Context(), sha, "made room"); !errors.Is(err, journal.ErrNeeded) {
+		if err := j.Evict(t.Context(), sha, "Removed", "made room"); !errors.Is(err, journal.ErrNeeded) {
 			t.Errorf("evict %s: got %v, want ErrNeeded", sha, err)
 		}
 	}
