@@ -108,9 +108,10 @@ func (s *Service) keepHouse(ctx context.Context) {
 			open, err = s.takeOver(ctx, starting)
 			starting = starting && err != nil
 		}
-		if err == nil && open > 0 && time.Since(renewed) >= renewEvery {
+		if open > 0 && time.Since(renewed) >= renewEvery { // also when one task could not be taken over
 			renewed = time.Now()
-			_, err = s.cfg.Journal.Renew(ctx, s.self.id, renewed.Add(leaseTime))
+			_, failed := s.cfg.Journal.Renew(ctx, s.self.id, renewed.Add(leaseTime))
+			err = errors.Join(err, failed)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("open tasks could not be looked through", "error", err)
@@ -133,33 +134,35 @@ func (s *Service) takeOver(ctx context.Context, starting bool) (open int, err er
 	}
 	now := time.Now()
 	alive := map[string]bool{}
-	var failed error
 	for _, row := range rows {
 		if _, known := alive[row.Holder]; !known {
 			alive[row.Holder] = s.self.alive(row.Holder)
 		}
-		switch {
-		case row.Holder == s.self.id && s.isSubmitting(row, now):
-			continue
-		case row.Holder != s.self.id && alive[row.Holder] && isLeased(row, now):
-			continue
-		case row.Holder != s.self.id:
-			row, err = s.claim(ctx, row, now, !alive[row.Holder])
-		}
-		if err == nil && now.Sub(row.Created) > maxQueued {
-			row, err = s.abandon(ctx, row, "Its turn did not come within 24 hours. Nothing was bought.")
-		}
-		if errors.Is(err, journal.ErrLost) {
-			err = nil
-			continue // another process was faster
-		}
-		if err != nil {
-			failed = errors.Join(failed, err) // the others are not to wait for it
-			continue
-		}
-		s.work(ctx, row, leftOver(row, starting))
+		if failed := s.takeUp(ctx, row, now, alive[row.Holder], leftOver(row, starting)); !errors.Is(failed, journal.ErrLost) {
+			err = errors.Join(err, failed) // the others are not to wait for it
+		} // else another process was faster
 	}
-	return len(rows), failed
+	return len(rows), err
+}
+
+// takeUp starts the work on one open task, if it is this process's or its holder is
+// gone.
+func (s *Service) takeUp(ctx context.Context, row journal.Task, now time.Time, alive bool, from origin) (err error) {
+	switch {
+	case row.Holder == s.self.id && s.isSubmitting(row, now):
+		return nil
+	case row.Holder != s.self.id && alive && isLeased(row, now):
+		return nil
+	case row.Holder != s.self.id:
+		row, err = s.claim(ctx, row, now, !alive)
+	}
+	if err == nil && now.Sub(row.Created) > maxQueued {
+		row, err = s.abandon(ctx, row, "Its turn did not come within 24 hours. Nothing was bought.")
+	}
+	if err == nil {
+		s.work(ctx, row, from)
+	}
+	return err
 }
 
 // leftOver tells how a task was left by whoever worked on it.
