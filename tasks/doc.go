@@ -15,7 +15,8 @@
 //
 // The files follow the life of a task: order.go accepts it, submit.go lets it
 // through the shared gate and makes the POST, reconcile.go finds out about a POST
-// whose answer was lost, watch.go looks until it has ended, keep.go brings the
+// whose answer was lost (doubt.go says when it tries, candidates.go among which
+// tasks of the account), watch.go looks until it has ended, keep.go brings the
 // pictures home. lives.go is what makes all of that survive this process.
 //
 // # Money
