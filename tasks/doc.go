@@ -14,10 +14,12 @@
 //	ticket.Done(true) // the caller has the pictures
 //
 // The files follow the life of a task: order.go accepts it, submit.go lets it
-// through the shared gate and makes the POST, reconcile.go finds out about a POST
+// through the shared gate and makes the POST, outcome.go notes what that came to
+// (throttle.go how long to wait after a no), reconcile.go finds out about a POST
 // whose answer was lost (doubt.go says when it tries, candidates.go among which
 // tasks of the account), watch.go looks until it has ended, keep.go brings the
-// pictures home. lives.go is what makes all of that survive this process.
+// pictures home. lives.go, on process.go's lock, is what makes all of that survive
+// this process.
 //
 // # Money
 //
