@@ -10,7 +10,7 @@ import (
 // and that have not ended: with as many as it runs at once, this one waits there.
 func (j *Journal) Ahead(ctx context.Context, t Task) (count int, err error) {
 	err = j.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM task WHERE open = 1 AND upstream = ? AND model = ?
+		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+openTasks+` AND upstream = ? AND model = ?
 			AND state IN ('PENDING', 'RUNNING') AND is_foreign = 0 AND (accepted < ? OR accepted = ? AND id < ?)`,
 			t.Upstream, t.Model, ms(t.Accepted), ms(t.Accepted), t.ID).Scan(&count)
 	})

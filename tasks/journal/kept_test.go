@@ -85,6 +85,12 @@ func everything(ctx context.Context, j *journal.Journal) error {
 		func() error { _, err := j.Submit(ctx, gate(0)); return err },
 		func() error { return j.SlowDown(ctx, upstream, model, noon, true) },
 		func() error { _, err := j.Place(ctx, upstream, model, "b", noon); return err },
+		func() error { _, err := j.Ahead(ctx, whole()); return err },
+		func() error { _, err := j.RefusesExcess(ctx, upstream, model); return err },
+		func() error {
+			_, _, err := j.Withdraw(ctx, "b", "p1", 1, func(string) bool { return true }, func(*journal.Task) {})
+			return err
+		},
 		func() error { _, err := j.Claim(ctx, "b", lease, "p1", noon); return err },
 		func() error { _, err := j.Renew(ctx, "p1", noon); return err },
 		func() error { return j.Insert(ctx, foreign) },
