@@ -66,12 +66,12 @@ func (s *Service) fetch(ctx context.Context, row journal.Task, p *journal.Pictur
 		return
 	}
 	defer func() { <-s.fetches }()
-	kept, err := s.cfg.Store.Fetch(ctx, p.Link)
+	got, err := s.cfg.Store.Fetch(ctx, p.Link)
 	if err != nil && whyNot(err, p.LinkExpires) != codeRetry || errors.Is(err, store.ErrLinkExpired) {
-		kept, err = s.fetchFreshLink(ctx, row, p, err)
+		got, err = s.fetchFreshLink(ctx, row, p, err)
 	}
 	if errors.Is(err, store.ErrNoSpace) && s.makeRoom(ctx, bytesPerPicture) == nil {
-		kept, err = s.cfg.Store.Fetch(ctx, p.Link)
+		got, err = s.cfg.Store.Fetch(ctx, p.Link)
 	}
 	if ctx.Err() != nil {
 		return
@@ -83,7 +83,7 @@ func (s *Service) fetch(ctx context.Context, row journal.Task, p *journal.Pictur
 		}
 		return
 	}
-	p.SHA256, p.MIME, p.Width, p.Height, p.Bytes = kept.SHA256, kept.MIME, kept.Width, kept.Height, kept.Bytes
+	p.SHA256, p.MIME, p.Width, p.Height, p.Bytes = got.SHA256, got.MIME, got.Width, got.Height, got.Bytes
 	p.Code, p.Reason = "", ""
 	s.export(row, p)
 }
@@ -130,8 +130,7 @@ func (s *Service) export(row journal.Task, p *journal.Picture) {
 	if err != nil {
 		return
 	}
-	picture := store.Picture{SHA256: p.SHA256, MIME: p.MIME, Width: p.Width, Height: p.Height, Bytes: p.Bytes}
-	path, err := s.cfg.Store.Export(picture, s.cfg.OutputDir, store.FileName(row.Created, req.Prompt, p.N, p.MIME))
+	path, err := s.cfg.Store.Export(kept(*p), s.cfg.OutputDir, store.FileName(row.Created, req.Prompt, p.N, p.MIME))
 	if err != nil {
 		s.log.Warn("no readable copy of a picture", "task", row.ID, "error", err)
 		return
@@ -139,24 +138,26 @@ func (s *Service) export(row journal.Task, p *journal.Picture) {
 	p.Path = path
 }
 
-// repair fetches a picture again that was damaged or lost on disk.
-func (s *Service) repair(ctx context.Context, row journal.Task, p Picture) error {
-	for _, lost := range row.Pictures {
-		if lost.N != p.N {
-			continue
-		}
-		again := lost
-		s.fetch(ctx, row, &again)
-		if again.Code != "" {
-			return errors.New("the picture was damaged on disk and could not be fetched again: " + again.Reason)
-		}
-		_, err := s.cfg.Journal.Change(ctx, row.ID, nil, func(t *journal.Task) error {
-			t.Pictures[p.N-1] = again
-			return nil
-		})
-		return err
+// repair fetches the n-th picture again, which was damaged or lost on disk. It may
+// come back as other bytes.
+func (s *Service) repair(ctx context.Context, row journal.Task, n int) (Picture, error) {
+	i := slices.IndexFunc(row.Pictures, func(p journal.Picture) bool { return p.N == n })
+	if i < 0 {
+		return Picture{}, ErrNoSuchPicture
 	}
-	return ErrNoSuchPicture
+	again := row.Pictures[i]
+	s.fetch(ctx, row, &again)
+	if err := ctx.Err(); err != nil {
+		return picture(again), err
+	}
+	if again.Code != "" {
+		return picture(again), errors.New("the picture was damaged on disk and could not be fetched again: " + again.Reason)
+	}
+	_, err := s.cfg.Journal.Change(ctx, row.ID, nil, func(t *journal.Task) error {
+		t.Pictures[i] = again
+		return nil
+	})
+	return picture(again), err
 }
 
 // bytesPerPicture is the room asked of the disk for each picture before it is

@@ -1,6 +1,10 @@
 package tasks_test
 
 import (
+	"bytes"
+	"image"
+	"image/png"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -125,6 +129,43 @@ func TestDamagedPictureIsFetchedAgain(t *testing.T) {
 			w.Fatal(err)
 		}
 		l.mustKeep(task, 1)
+	})
+}
+
+// What the service gives the second time need not be the same bytes: it may have
+// packed the picture anew.
+func TestLostPictureIsReadAsItIsFetchedAgain(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		var again bytes.Buffer
+		if err := png.Encode(&again, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
+			w.Fatal(err)
+		}
+		lost := false
+		l := w.live(func(c *tasks.Config) {
+			folder, err := store.Open(filepath.Join(w.dir, "other"), store.Options{
+				MinFree: -1, AllowHosts: []string{"127.0.0.1:8080"},
+				Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+					if !lost {
+						return w.sim.RoundTrip(r)
+					}
+					return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(again.Bytes())), ContentLength: -1, Request: r}, nil
+				}),
+			})
+			if err != nil {
+				w.Fatal(err)
+			}
+			c.Store = folder
+		})
+		defer l.end()
+		task := l.generate(flash("a door"))
+		lost = true
+		if err := l.cfg.Store.Remove(task.Pictures[0].Kept.SHA256); err != nil {
+			w.Fatal(err)
+		}
+		p, data, err := l.Bytes(w.Context(), me, task.ID, 1)
+		if err != nil || !bytes.Equal(data, again.Bytes()) || p.Kept.Width != 8 {
+			w.Errorf("got %d bytes, %d pixels wide, %v; want the %d bytes that came the second time", len(data), p.Kept.Width, err, again.Len())
+		}
 	})
 }
 

@@ -55,14 +55,20 @@ func (s *Service) task(row journal.Task) Task {
 		Expected: s.expected(row.Model),
 	}
 	for _, p := range row.Pictures {
-		t.Pictures = append(t.Pictures, Picture{
-			N:    p.N,
-			Kept: store.Picture{SHA256: p.SHA256, MIME: p.MIME, Width: p.Width, Height: p.Height, Bytes: p.Bytes},
-			Link: dashscope.Secret(p.Link), LinkExpires: p.LinkExpires,
-			Path: p.Path, ActualPrompt: p.ActualPrompt, Code: p.Code, Reason: p.Reason,
-		})
+		t.Pictures = append(t.Pictures, picture(p))
 	}
 	return t
+}
+
+func picture(p journal.Picture) Picture {
+	return Picture{
+		N: p.N, Kept: kept(p), Link: dashscope.Secret(p.Link), LinkExpires: p.LinkExpires,
+		Path: p.Path, ActualPrompt: p.ActualPrompt, Code: p.Code, Reason: p.Reason,
+	}
+}
+
+func kept(p journal.Picture) store.Picture {
+	return store.Picture{SHA256: p.SHA256, MIME: p.MIME, Width: p.Width, Height: p.Height, Bytes: p.Bytes}
 }
 
 // price is what was billed, or what will be when every picture succeeds.

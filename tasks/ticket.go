@@ -209,7 +209,7 @@ func (s *Service) Bytes(ctx context.Context, c Caller, id string, n int) (Pictur
 	}
 	data, err := s.cfg.Store.Bytes(p.Kept)
 	if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrMissing) {
-		if err := s.repair(ctx, row, p); err != nil {
+		if p, err = s.repair(ctx, row, n); err != nil {
 			return p, nil, err
 		}
 		data, err = s.cfg.Store.Bytes(p.Kept)
