@@ -23,11 +23,14 @@ func (s *Service) adopt(ctx context.Context, c Caller, id string) (journal.Task,
 	if err != nil {
 		return journal.Task{}, err
 	}
+	offered := map[string]bool{} // models
 	for _, row := range open {
-		if State(row.State) == Unknown && !row.Sync {
-			if _, err := s.reconcile(ctx, row.Model); err != nil {
-				return journal.Task{}, err
-			}
+		if State(row.State) != Unknown || row.Sync || offered[row.Model] {
+			continue
+		}
+		offered[row.Model] = true
+		if _, err := s.reconcile(ctx, row.Model); err != nil {
+			return journal.Task{}, err
 		}
 	}
 	if row, err := s.find(ctx, c, id); err == nil || !errors.Is(err, ErrNoSuchTask) {

@@ -181,6 +181,33 @@ func TestForeignIDs(t *testing.T) {
 	})
 }
 
+// A service id that nobody knows is offered to all doubts of a model with one reading
+// of the list, which may be long.
+func TestForeignIDCostsOneReadingOfTheList(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		defer l.end()
+		w.admin("foreign", `{"n":1}`)
+		page, err := l.cfg.Client.Tasks(w.Context(), dashscope.TaskFilter{})
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.inject(simulator.Fault{Op: "list", Kind: "status", Status: 500, N: -1})
+		for range 3 {
+			l.until(l.order(flash("a door [sim:cut-before]")), tasks.Unknown)
+			time.Sleep(3 * time.Minute)
+		}
+		w.sim.ClearFaults()
+		before := w.sim.Stats().Lists
+		if _, err := l.Attend(w.Context(), tasks.Caller{Owner: "me", AdoptForeign: true}, page.Tasks[0].TaskID); err != nil {
+			w.Fatal(err)
+		}
+		if got := w.sim.Stats().Lists - before; got != 1 {
+			w.Errorf("pages of the list: got %d, want 1", got)
+		}
+	})
+}
+
 // TestForeignRowYields: somebody asked for a service id by hand while our own
 // submission with that id was still a question.
 func TestForeignRowYields(t *testing.T) {
