@@ -18,9 +18,8 @@ type driver struct {
 	probed            time.Time     // when it was last looked at to test the list
 
 	// Of the goroutine alone:
-	began  time.Time // when the service is thought to have begun, zero while it has not
-	waited bool      // it was beyond the running limit
-
+	began     time.Time // when the service is thought to have begun, zero while it has not
+	waited    bool      // it was beyond the running limit
 	nextFetch time.Time // when missing pictures are tried again
 }
 

@@ -94,14 +94,8 @@ func (h *handlers) listTasks(c call, newest []tasks.Task) *mcp.CallToolResult {
 
 func line(t tasks.Task) taskLine {
 	a := t.Answer()
-	l := taskLine{
+	return taskLine{
 		TaskID: a.TaskID, Status: a.Status, CreatedAt: a.CreatedAt, Prompt: outside(t.Request.Prompt, 100),
-		Model: a.Model, Size: a.Size, N: a.N, Next: a.Next,
+		Model: a.Model, Size: a.Size, N: a.N, Kept: kept(t), Next: a.Next,
 	}
-	for _, p := range t.Pictures {
-		if p.IsKept() {
-			l.Kept++
-		}
-	}
-	return l
 }

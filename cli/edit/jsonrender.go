@@ -6,13 +6,6 @@ import (
 	"strings"
 )
 
-// FormatJSON is a value as a file of its own.
-func FormatJSON(value any) ([]byte, error) {
-	d := &JSON{text: []byte("{}\n"), plain: []byte("{}\n")}
-	text, err := d.render(value, new(string))
-	return []byte(text + "\n"), err
-}
-
 // render is a value as it stands behind a line that is indented so; nil means
 // that the file has everything on one line.
 func (d *JSON) render(value any, indent *string) (string, error) {
