@@ -9,13 +9,14 @@ import (
 
 // driver is the goroutine that works on one task, as the others reach it.
 type driver struct {
-	model, upstreamID string
-	look              chan struct{} // somebody asks: look now
-	recheck           chan struct{} // something has changed: is it due?
-	started           time.Time     // when the goroutine began
-	listed            time.Time     // when the task list last told that the task goes on
-	toldEnd           bool          // the task list told its end
-	probed            time.Time     // when it was last looked at to test the list
+	model      string
+	upstreamID string        // the service's id while the service works on it, else ""
+	look       chan struct{} // somebody asks: look now
+	recheck    chan struct{} // something has changed: is it due?
+	started    time.Time     // when the goroutine began
+	listed     time.Time     // when the task list last told that the task goes on
+	toldEnd    bool          // the task list told its end
+	probed     time.Time     // when it was last looked at to test the list
 
 	// Of the goroutine alone:
 	began     time.Time // when the service is thought to have begun, zero while it has not
@@ -49,7 +50,7 @@ func (s *Service) work(ctx context.Context, row journal.Task, from origin) {
 		return
 	}
 	d := &driver{
-		model: row.Model, upstreamID: row.UpstreamID, started: time.Now(),
+		model: row.Model, started: time.Now(),
 		look: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
 	}
 	if from != fresh {
@@ -84,11 +85,15 @@ func (d *driver) afterLast(ctx context.Context, row journal.Task) {
 	}
 }
 
-// knowAs notes the service's id of the driver's task.
-func (s *Service) knowAs(d *driver, upstreamID string) {
+// knowAs notes under which id the service works on the driver's task. Of one that
+// has ended there, and whose pictures are still to come, the list tells nothing new.
+func (s *Service) knowAs(d *driver, row journal.Task) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d.upstreamID = upstreamID
+	d.upstreamID = ""
+	if State(row.State) == Pending || State(row.State) == Running {
+		d.upstreamID = row.UpstreamID
+	}
 }
 
 // nudge has a task looked at now, if this process works on it.

@@ -20,7 +20,7 @@ func (s *Service) follow(ctx context.Context, id string, lease journal.Lease, d 
 		}
 		wait := time.Second
 		if err == nil {
-			s.knowAs(d, row.UpstreamID)
+			s.knowAs(d, row)
 			wait, err = s.step(ctx, row, d, nudged)
 		}
 		switch {
