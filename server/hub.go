@@ -76,10 +76,10 @@ func (h *hub) refuseUnknown(ctx context.Context, _, message any) error {
 	return nil
 }
 
-// subscribe remembers what a client with a session wants to hear of.
+// subscribe remembers what of ours a client with a session wants to hear of.
 func (h *hub) subscribe(ctx context.Context, uri string) {
 	session := mcpserver.ClientSessionFromContext(ctx)
-	if session == nil {
+	if session == nil || !h.exists(ctx, uri) {
 		return
 	}
 	id := session.SessionID()

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -64,6 +65,29 @@ func TestSubscriptionsOverStdio(t *testing.T) {
 			if m.Method == "notifications/resources/updated" && m.Params.URI == "wan://budget" {
 				t.Errorf("an update after the client has unsubscribed: %v", m.Params)
 			}
+		}
+	})
+}
+
+// What a client subscribes to that is not this server's takes nobody's place, nor
+// any memory.
+func TestSubscriptionsToStrangeResources(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		p := dial(t, newWorld(t))
+		p.start()
+		for i := range 1000 {
+			p.send(subscribe(`"s"`, fmt.Sprintf("other://%d", i)))
+			p.answer(`"s"`)
+		}
+		p.send(subscribe(`"s"`, "wan://budget"))
+		p.answer(`"s"`)
+		p.send(call(`"make"`, "generate_image", `{"prompt":"a boat","model":"wan2.2-t2i-flash","size":"512*512","wait_seconds":60}`))
+		told := false
+		for m := p.next(); string(m.ID) != `"make"`; m = p.next() {
+			told = told || m.Method == "notifications/resources/updated" && m.Params.URI == "wan://budget"
+		}
+		if !told {
+			t.Error("no update of the budget after a thousand subscriptions to nothing")
 		}
 	})
 }
