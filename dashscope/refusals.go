@@ -62,17 +62,27 @@ func isRefusal(code, message string) bool {
 		strings.HasPrefix(code, "InvalidParameter.") || strings.HasPrefix(code, "BadRequest.")
 }
 
+// isRepeatable reports whether a code makes callers send the same again.
+func isRepeatable(code, message string) bool {
+	kind := kindOf(code, message)
+	return errors.Is(kind, ErrThrottled) || errors.Is(kind, ErrModelNotFound)
+}
+
 // outcomeOf decides what an answer without a task id says about a create. Money
 // hangs on it: only what is certain counts as refused, all else may have been
-// accepted. code is "" when the answer was not the service's own JSON.
+// accepted. What says 200 and no at once is never reason to send it again. code is
+// "" when the answer was not the service's own JSON.
 func outcomeOf(status int, code, message string) Outcome {
 	switch {
 	case status >= 300 && status < 400:
 		return Refused // a redirect, which is never followed: not the service
 	case code == "":
 		return MayBeAccepted
-	case status < 300 && isRefusal(code, message):
-		return Refused
+	case status < 300:
+		if isRefusal(code, message) && !isRepeatable(code, message) {
+			return Refused
+		}
+		return MayBeAccepted
 	}
 	switch status {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
