@@ -107,7 +107,7 @@ func (s *Service) list(ctx context.Context, model string) (rows []dashscope.Task
 		whole = whole && answer.Unreadable == 0 && !answer.Uncounted
 		before := len(seen)
 		for _, row := range answer.Tasks {
-			if !seen[row.TaskID] && (row.Model == model || row.Model == "") {
+			if !seen[row.TaskID] && isOf(row.Model, model) {
 				rows = append(rows, row)
 			}
 			seen[row.TaskID] = true
@@ -117,6 +117,12 @@ func (s *Service) list(ctx context.Context, model string) (rows []dashscope.Task
 		}
 	}
 	return rows, false, nil
+}
+
+// isOf reports whether a task that is listed under that name may be one of the
+// model. The service may name the version that it took for it.
+func isOf(listed, model string) bool {
+	return listed == "" || listed == model || strings.HasPrefix(listed, model+"-")
 }
 
 // isLast reports whether nothing follows a page. Where the number of pages is not
@@ -152,7 +158,8 @@ func (s *Service) inWindow(row dashscope.TaskRow, doubt journal.Task) bool {
 type verdict int
 
 const (
-	other verdict = iota
+	other    verdict = iota
+	unlikely         // another's, or ours with fewer pictures than asked for: nothing can be concluded
 	maybe
 	mine
 )
@@ -176,13 +183,14 @@ func (c *candidate) verdict(req dashscope.ImageRequest) verdict {
 	if count == 0 {
 		count = len(c.result.Images)
 	}
-	if count > 0 && count != req.N {
+	switch {
+	case count > req.N, count > 0 && count < req.N && c.result.Total > 0:
 		return other
-	}
-	if c.result.Size != "" && c.result.Size != req.Size {
+	case c.result.Size != "" && c.result.Size != req.Size:
 		return other
-	}
-	if told {
+	case count > 0 && count < req.N:
+		return unlikely
+	case told:
 		return mine
 	}
 	return maybe

@@ -43,6 +43,7 @@ func (s *Service) match(ctx context.Context, doubt journal.Task, doubts []journa
 		return false, err
 	}
 	var possible []*candidate
+	unlike := 0
 	for _, c := range candidates {
 		if c.claimed || !s.inWindow(c.TaskRow, doubt) {
 			continue
@@ -53,6 +54,8 @@ func (s *Service) match(ctx context.Context, doubt journal.Task, doubts []journa
 		case maybe:
 			possible = append(possible, c)
 			undecided = undecided || c.result == nil
+		case unlikely:
+			unlike++
 		}
 	}
 	switch {
@@ -67,6 +70,8 @@ func (s *Service) match(ctx context.Context, doubt journal.Task, doubts []journa
 		return false, s.adoptCandidate(ctx, doubt, possible[0])
 	case len(possible) > 0:
 		return false, s.noteReading(ctx, doubt, fmt.Sprintf("%d tasks of the account may be it, and the service does not tell their prompts.", len(possible)))
+	case unlike > 0:
+		return false, s.noteReading(ctx, doubt, "A task of the account with fewer pictures may be it, and the service does not tell its prompt.")
 	case !whole:
 		return false, s.noteReading(ctx, doubt, "The service's task list could not be read whole.")
 	}

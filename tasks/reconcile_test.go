@@ -115,6 +115,31 @@ func TestLostAnswerOfAPartialSuccess(t *testing.T) {
 	}
 }
 
+// What the service says of a task may be less, or more, than usual: nothing that
+// may be ours is overlooked for it.
+func TestLostAnswerInOtherWords(t *testing.T) {
+	for _, c := range []struct {
+		name, pattern, by string
+		want              tasks.State
+	}{
+		{"the list names a version of the model", `"model_name":"wan2.6-t2i"`, `"model_name":"wan2.6-t2i-2025-12-16"`, tasks.Succeeded},
+		{"nobody tells how many were asked for", `"task_metrics":\{[^}]*\}`, `"task_metrics":{}`, tasks.Unknown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, simulator.Options{}, func(w *world) {
+				l := w.live(func(cfg *tasks.Config) { cfg.Client.Transport = retold(w.sim, c.pattern, c.by) })
+				defer l.end()
+				ticket := l.order(tasks.Order{Caller: me, Request: dashscope.ImageRequest{Prompt: "a door [sim:cut-after] [sim:partial]", N: 3}})
+				task, err := ticket.Wait(w.Context(), 20*time.Minute, nil)
+				if err != nil || task.State != c.want {
+					w.Errorf("got %s (%s), %v, want %s", task.State, task.Reason, err, c.want)
+				}
+				w.mustHaveCreated(1)
+			})
+		})
+	}
+}
+
 func TestTwoLostAnswersWithOnePromptAreTwoTasks(t *testing.T) {
 	for _, model := range []string{"wan2.6-t2i", "wan2.2-t2i-flash"} {
 		t.Run(model, func(t *testing.T) {
