@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"wan-image-mcp/dashscope"
 	"wan-image-mcp/dashscope/simulator"
 	"wan-image-mcp/tasks"
+	"wan-image-mcp/tasks/journal"
 )
 
 func TestTwoProcessesShareTheWork(t *testing.T) {
@@ -276,6 +278,28 @@ func TestOldOrdersAreNotBoughtByALaterStart(t *testing.T) {
 			w.Errorf("got %s, want NOT_SUBMITTED", task.State)
 		}
 		w.mustHaveCreated(0)
+	})
+}
+
+// An order for a model that this program no longer has, left by an older one, comes
+// to a plain end instead of to an error twice a second.
+func TestModelThatIsNoLongerOffered(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		defer l.end()
+		now := time.Now()
+		row := journal.Task{
+			ID: strings.Repeat("a", 26), Upstream: l.cfg.Upstream, Owner: me.Owner, Session: me.Session, Fingerprint: "f", Model: "wan0-t2i", N: 1,
+			Request: []byte("{}"), State: string(tasks.Queued), Open: true, Holder: "gone", LeaseUntil: now, Created: now, Billed: -1, Counted: 1,
+		}
+		if err := l.cfg.Journal.Insert(w.Context(), row); err != nil {
+			w.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		task, err := l.Get(w.Context(), me, row.ID)
+		if err != nil || task.State != tasks.NotSubmitted || !strings.Contains(task.Reason, "wan0-t2i is not offered in region beijing") {
+			w.Errorf("got %s (%s), %v, want NOT_SUBMITTED with the reason", task.State, task.Reason, err)
+		}
 	})
 }
 

@@ -66,7 +66,7 @@ func (s *Service) callUpModel(ctx context.Context, name string) (again time.Dura
 	model, ok := dashscope.LookupModel(name)
 	offer := model.Offers[region(s.cfg.Client.Region)]
 	if !ok || offer.Running == 0 {
-		return otherTurn, fmt.Errorf("model %s is not offered in region %s", name, s.cfg.Client.Region)
+		return otherTurn, s.abandonLine(ctx, name)
 	}
 	for ctx.Err() == nil {
 		now := time.Now()
@@ -91,6 +91,19 @@ func (s *Service) callUpModel(ctx context.Context, name string) (again time.Dura
 		s.news.wakeAll() // everybody else moved up
 	}
 	return otherTurn, nil
+}
+
+// abandonLine ends what is in line for a model that this program or its region no
+// longer has.
+func (s *Service) abandonLine(ctx context.Context, model string) error {
+	rows, err := s.cfg.Journal.OpenTasks(ctx, s.cfg.Upstream)
+	for _, row := range rows {
+		if row.Model == model && row.Holder == s.self.id {
+			_, failed := s.abandon(ctx, row, fmt.Sprintf("Model %s is not offered in region %s. Nothing was bought.", model, region(s.cfg.Client.Region)))
+			err = errors.Join(err, failed)
+		}
+	}
+	return err
 }
 
 // spacing is the time between two submissions of a model, over all processes.
