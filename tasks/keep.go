@@ -168,6 +168,12 @@ const bytesPerPicture = 8 << 20
 // oldest pictures that were delivered.
 func (s *Service) makeRoom(ctx context.Context, need int64) error {
 	err := s.cfg.Store.Room(need)
+	if errors.Is(err, store.ErrNoSpace) {
+		if err := s.removeOrphans(ctx); err != nil {
+			return err
+		}
+		err = s.cfg.Store.Room(need)
+	}
 	for errors.Is(err, store.ErrNoSpace) {
 		oldest, listErr := s.cfg.Journal.Evictable(ctx, 1)
 		if listErr != nil || len(oldest) == 0 {
@@ -187,4 +193,34 @@ func (s *Service) makeRoom(ctx context.Context, need int64) error {
 		err = s.cfg.Store.Room(need)
 	}
 	return err
+}
+
+// orphanAge is how old a picture must be that no task knows: one that was fetched
+// just now may not be written down yet.
+const orphanAge = time.Hour
+
+// removeOrphans deletes pictures that no task knows, left by a death between their
+// arrival and their note, or between their eviction and its end.
+func (s *Service) removeOrphans(ctx context.Context) error {
+	entries, err := s.cfg.Store.List()
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if time.Since(entry.Stored) < orphanAge {
+			continue
+		}
+		known, err := s.cfg.Journal.Keeps(ctx, entry.SHA256)
+		if err != nil {
+			return err
+		}
+		if known {
+			continue
+		}
+		if err := s.cfg.Store.Remove(entry.SHA256); err != nil {
+			return err
+		}
+		s.log.Info("removed a picture that no task knows", "sha256", entry.SHA256)
+	}
+	return nil
 }

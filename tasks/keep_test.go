@@ -233,6 +233,49 @@ func TestOldestDeliveredMakesRoom(t *testing.T) {
 	})
 }
 
+// A picture that no task knows, because a process died at the wrong moment, makes
+// room before any that somebody may ask for. One that came just now is left alone.
+func TestOrphansMakeRoomFirst(t *testing.T) {
+	for _, c := range []struct {
+		age  time.Duration
+		want bool // that the delivered picture stays
+	}{{2 * time.Hour, true}, {time.Minute, false}} {
+		inWorld(t, simulator.Options{}, func(w *world) {
+			l := w.live()
+			delivered := l.generate(flash("a delivered door"))
+			used, err := l.cfg.Store.Used()
+			if err != nil {
+				w.Fatal(err)
+			}
+			l.end()
+			orphan := filepath.Join(w.dir, "pictures", strings.Repeat("0123456789abcdef", 4)+".png")
+			if err := os.WriteFile(orphan, make([]byte, 4<<20), 0o600); err != nil {
+				w.Fatal(err)
+			}
+			stored := time.Now().Add(-c.age)
+			if err := os.Chtimes(orphan, stored, stored); err != nil {
+				w.Fatal(err)
+			}
+			l = w.live(func(cfg *tasks.Config) {
+				cfg.Store, err = store.Open(filepath.Join(w.dir, "pictures"), store.Options{
+					Transport: w.sim, AllowHosts: []string{"127.0.0.1:8080"}, MinFree: -1, MaxBytes: used + 12<<20 - 1,
+				})
+				if err != nil {
+					w.Fatal(err)
+				}
+			})
+			defer l.end()
+			l.mustKeep(l.generate(flash("a new door")), 1)
+			if _, err := os.Stat(orphan); (err != nil) != c.want {
+				w.Errorf("the orphan of %v: %v, want it gone: %v", c.age, err, c.want)
+			}
+			if _, _, err := l.Bytes(w.Context(), me, delivered.ID, 1); (err == nil) != c.want {
+				w.Errorf("the delivered picture beside an orphan of %v: %v, want it kept: %v", c.age, err, c.want)
+			}
+		})
+	}
+}
+
 // A success that comes without its pictures is asked about again: they are paid for.
 func TestSuccessWithoutItsPictures(t *testing.T) {
 	for _, c := range []struct {

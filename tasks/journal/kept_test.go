@@ -108,6 +108,7 @@ func everything(ctx context.Context, j *journal.Journal) error {
 		func() error { _, _, err := j.Spent(ctx, upstream, noon); return err },
 		func() error { _, err := j.Changed(ctx); return err },
 		func() error { _, err := j.Evictable(ctx, 5); return err },
+		func() error { _, err := j.Keeps(ctx, "x"); return err },
 		func() error { return j.Evict(ctx, "x", "Code", "why") },
 	} {
 		if err := do(); err != nil {

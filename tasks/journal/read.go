@@ -72,6 +72,14 @@ func (j *Journal) Evictable(ctx context.Context, limit int) ([]string, error) {
 		HAVING MIN(delivered) > 0 AND MAX(open) = 0 ORDER BY MAX(delivered) LIMIT ?`, limit)
 }
 
+// Keeps reports whether any task has a picture with that hash on disk.
+func (j *Journal) Keeps(ctx context.Context, sha256 string) (kept bool, err error) {
+	err = j.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM picture WHERE sha256 <> '' AND sha256 = ?)", sha256).Scan(&kept)
+	})
+	return kept, err
+}
+
 // Evict forgets the bytes of a picture wherever they were kept, and notes why, as a
 // code and in words.
 // It fails with [ErrNeeded] when a task has come to need them since [Journal.Evictable].
