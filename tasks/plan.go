@@ -35,13 +35,26 @@ type plans struct {
 	current map[string]*forecast
 }
 
-// forecast is the newest forecast for a model.
+// forecast is the newest forecast for a model. While one caller makes it anew, the
+// others go on with the one before.
 func (s *Service) forecast(model string) *forecast {
 	s.plans.mu.Lock()
-	defer s.plans.mu.Unlock()
-	if f := s.plans.current[model]; f != nil && time.Since(s.plans.made[model]) < forecastLife {
+	f := s.plans.current[model]
+	if f != nil && time.Since(s.plans.made[model]) < forecastLife {
+		s.plans.mu.Unlock()
 		return f
 	}
+	s.plans.made[model] = time.Now()
+	s.plans.mu.Unlock()
+	f = s.newForecast(model)
+	s.plans.mu.Lock()
+	defer s.plans.mu.Unlock()
+	s.plans.current[model] = f
+	return f
+}
+
+// newForecast makes a forecast of what the journal remembers.
+func (s *Service) newForecast(model string) *forecast {
 	m, _ := dashscope.LookupModel(model)
 	typical := cmp.Or(m.Typical, unknownTypical)
 	f := newForecast(time.Duration(float64(typical) / s.cfg.Speed))
@@ -52,10 +65,6 @@ func (s *Service) forecast(model string) *forecast {
 	for _, took := range served {
 		f.learn(took)
 	}
-	if s.plans.current == nil {
-		s.plans.current, s.plans.made = map[string]*forecast{}, map[string]time.Time{}
-	}
-	s.plans.current[model], s.plans.made[model] = f, time.Now()
 	return f
 }
 
@@ -63,7 +72,7 @@ func (s *Service) forecast(model string) *forecast {
 func (s *Service) relearn(model string) {
 	s.plans.mu.Lock()
 	defer s.plans.mu.Unlock()
-	delete(s.plans.current, model)
+	delete(s.plans.made, model)
 }
 
 // expected is how long a task of the model runs at the service.

@@ -106,6 +106,7 @@ func New(cfg Config) (*Service, error) {
 		turn: make(chan struct{}, 1), stopped: make(chan struct{}),
 		working: map[string]*driver{}, hungry: map[string]bool{}, refused: map[string]refusals{}, queries: queries, examined: map[string]*dashscope.Result{}, fetches: make(chan struct{}, maxFetches),
 	}
+	s.plans.made, s.plans.current = map[string]time.Time{}, map[string]*forecast{}
 	s.postCtx, s.endPosts = context.WithCancel(context.Background())
 	return s, nil
 }
