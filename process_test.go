@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -286,6 +287,77 @@ func TestSignals(t *testing.T) {
 				t.Errorf("it ended with %d: %s", code, p.stderr.String())
 			}
 		})
+	}
+}
+
+// TestTokenFileReload: SIGHUP lets new tokens in and removed ones out; a file with
+// a mistake changes nothing, and stderr tells where the mistake is.
+func TestTokenFileReload(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no SIGHUP")
+	}
+	t.Parallel()
+	m := newMachine(t)
+	m.set("WAN_IMAGE_MCP_TOKEN", "token-of-the-house-000000000000")
+	file := filepath.Join(m.home, "tokens")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	line := func(token string) string { return fmt.Sprintf("%s %x\n", token[:3], sha256.Sum256([]byte(token))) }
+	const ann, bea = "ann-token-00000000000000000000", "bea-token-00000000000000000000"
+	write(line(ann))
+	p := m.start("serve", "--simulate", "--transport", "http", "--listen", "127.0.0.1:0", "--token-file", file)
+	stderr := func(pattern string) []string {
+		t.Helper()
+		wanted := regexp.MustCompile(pattern)
+		until(t, pattern, func() bool { return wanted.MatchString(p.stderr.String()) })
+		return wanted.FindStringSubmatch(p.stderr.String())
+	}
+	address := stderr(`listening address=(127\.0\.0\.1:\d+)`)[1]
+	hangUp := func() {
+		t.Helper()
+		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect := func(when string, want map[string]int) {
+		t.Helper()
+		for token, status := range want {
+			request, err := http.NewRequest(http.MethodGet, "http://"+address+"/metrics", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Authorization", "Bearer "+token)
+			got, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Body.Close()
+			if got.StatusCode != status {
+				t.Errorf("%s, %.3s gets %s, want %d", when, token, got.Status, status)
+			}
+		}
+	}
+	expect("at first", map[string]int{ann: 200, bea: 401, "token-of-the-house-000000000000": 200})
+	write(line(bea) + "ann " + ann + "\n")
+	hangUp()
+	stderr(`stay as they were.*` + regexp.QuoteMeta(file) + `.*line 2`)
+	expect("with a mistake", map[string]int{ann: 200, bea: 401, "token-of-the-house-000000000000": 200})
+	write(line(bea))
+	hangUp()
+	stderr(`read the tokens anew.*tokens=2`)
+	expect("after the change", map[string]int{ann: 401, bea: 200, "token-of-the-house-000000000000": 200})
+	if got := p.stderr.String(); strings.Contains(got, "0000000") {
+		t.Errorf("stderr tells a token: %s", got)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.end(patience); code != 0 {
+		t.Errorf("it ended with %d: %s", code, p.stderr.String())
 	}
 }
 

@@ -6,32 +6,34 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"strings"
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"wan-image-mcp/dashscope"
 	"wan-image-mcp/server"
 )
-
-// envToken is the one token of a server that has no file of them. It has no
-// flag: every user of a computer can read command lines.
-const envToken = envPrefix + "TOKEN"
 
 // listening is an open address and who may use it.
 type listening struct {
 	net.Listener
 	config server.Config
+	// stopTokens ends the reading of the tokens anew. It is for the very end: without
+	// that, SIGHUP ends the program at once.
+	stopTokens func()
 }
 
 // listen opens the address of http and sse.
-func (p *program) listen(ctx context.Context, o serving, log *slog.Logger) (*listening, error) {
-	tokens, err := p.tokens(o)
-	if err != nil {
+func (p *program) listen(ctx context.Context, o serving, log *slog.Logger) (_ *listening, err error) {
+	tokens := &server.Tokens{}
+	stop := rereadTokens(tokens, o.tokenFile, log)
+	defer func() {
+		if err != nil {
+			stop()
+		}
+	}()
+	if err := p.tokens(tokens, o.tokenFile); err != nil {
 		return nil, &usageError{err}
 	}
-	l := &listening{config: server.Config{
+	l := &listening{stopTokens: stop, config: server.Config{
 		LegacyOnly: o.transport == "sse", AllowHosts: o.hosts, AllowOrigins: o.origins, Tokens: tokens, Logger: log,
 	}}
 	switch l.Listener, err = server.Listen(ctx, o.listen, l.config); {
@@ -61,27 +63,6 @@ func (l *listening) serve(ctx context.Context, w *work, s *mcpserver.MCPServer, 
 	l.config.Metrics, l.config.Ready = metrics, w.ready
 	w.log.Info("listening", "address", l.Addr().String(), "path", path, "tokens", !l.config.Tokens.Empty())
 	return server.HTTP(ctx, s, l, l.config)
-}
-
-// tokens are who may use the server.
-func (p *program) tokens(o serving) (*server.Tokens, error) {
-	tokens := &server.Tokens{}
-	if o.tokenFile != "" {
-		f, err := os.Open(o.tokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("--token-file: %w", err)
-		}
-		defer f.Close()
-		if err := tokens.Load(f); err != nil {
-			return nil, fmt.Errorf("--token-file %s: %w", o.tokenFile, err)
-		}
-	}
-	if token := strings.TrimSpace(p.getenv(envToken)); token != "" {
-		if err := tokens.Add("token", dashscope.Secret(token)); err != nil {
-			return nil, fmt.Errorf("%s: %w", envToken, err)
-		}
-	}
-	return tokens, nil
 }
 
 // ready fails when orders cannot be worked on.

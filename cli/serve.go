@@ -33,7 +33,7 @@ func (o *serving) flags(f *pflag.FlagSet) {
 	kind, parse := oneOf("stdio", "http", "sse")
 	set(f, &o.transport, "transport", "stdio", kind, "how clients connect: stdio, Streamable HTTP (with the old SSE beside it), or the old HTTP+SSE alone", parse)
 	set(f, &o.listen, "listen", "127.0.0.1:8080", "HOST:PORT", "address of http and sse; another than this computer's own only with tokens", parseAddress)
-	f.StringVar(&o.tokenFile, "token-file", "", "`FILE` of who may use http and sse: a name and the SHA-256 of a token on each line; each name sees only its own pictures")
+	f.StringVar(&o.tokenFile, "token-file", "", "`FILE` of who may use http and sse: a name and the SHA-256 of a token on each line; each name sees only its own pictures; SIGHUP reads it anew")
 	f.StringSliceVar(&o.hosts, "allow-host", nil, "`NAME` that http and sse may be asked under besides this computer's own; may be repeated")
 	f.StringSliceVar(&o.origins, "allow-origin", nil, "`URL` of a web page that may use http and sse, such as https://example.com; may be repeated")
 	o.answerFlags(f)
@@ -103,6 +103,7 @@ func (p *program) serve(ctx context.Context, s *settings, o serving) (err error)
 		if l, err = p.listen(ctx, o, log); err != nil {
 			return err
 		}
+		defer l.stopTokens()
 		defer l.Close()
 	}
 	metrics := server.NewMetrics()

@@ -77,7 +77,7 @@ func HTTP(ctx context.Context, s *mcpserver.MCPServer, ln net.Listener, cfg Conf
 		return errors.Join(err, ln.Close())
 	}
 	if cfg.Links != nil {
-		cfg.Links.listening(ln.Addr())
+		cfg.Links.listening(ln.Addr(), cfg.Tokens)
 	}
 	f := newFront(s, cfg)
 	log := logger(cfg.Logger)

@@ -19,12 +19,13 @@ import (
 const linkLife = time.Hour
 
 // Links are web addresses of single pictures, for people whose client shows no
-// resources. Whoever has one can open that picture, and nothing else, for an hour
-// or until the server stops.
+// resources. Whoever has one can open that picture, and nothing else, for an hour,
+// until the server stops, or until the owner's last token is taken away.
 type Links struct {
 	service *tasks.Service
 	base    string
 	key     []byte
+	tokens  *Tokens // nil or empty means that everyone has what is there
 }
 
 // NewLinks makes links under base, which is how people reach the server:
@@ -36,8 +37,10 @@ func NewLinks(service *tasks.Service, base string) *Links {
 	return &Links{service: service, base: strings.TrimSuffix(base, "/"), key: key}
 }
 
-// listening is told where the server is before the first request.
-func (l *Links) listening(addr net.Addr) {
+// listening is told where the server is, and who may use it, before the first
+// request.
+func (l *Links) listening(addr net.Addr, tokens *Tokens) {
+	l.tokens = tokens
 	if tcp, ok := addr.(*net.TCPAddr); ok && l.base == "" && tcp.IP.IsLoopback() {
 		l.base = "http://" + addr.String()
 	}
@@ -73,7 +76,8 @@ func (l *Links) open(path, token string) (owner string, ok bool) {
 		return "", false
 	}
 	decoded, err := base64.RawURLEncoding.DecodeString(name)
-	return string(decoded), err == nil
+	owner = string(decoded)
+	return owner, err == nil && (l.tokens.Empty() || l.tokens.admits(owner))
 }
 
 // ServeHTTP serves /images/{task_id}/{n}?token=... to a browser.

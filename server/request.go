@@ -16,19 +16,21 @@ var (
 	errGone     = errors.New("the client has gone")
 	errCanceled = errors.New("the client cancelled the request")
 	errStopping = errors.New("the server is stopping")
+	errRevoked  = errors.New("the client's token was taken away")
 )
 
 // request is what a transport knows of the message that is being served, and
 // mcp-go does not carry. It travels in the context, and only inside this package:
 // handlers get functions.
 type request struct {
-	token   token      // of who sent it; zero when no token was asked for
-	session string     // "" means mcp-go's own session id
-	http    bool       // over the network, not from this computer's own user
-	stream  *sseStream // of the legacy transport, else nil
+	token   token           // of who sent it; zero when no token was asked for
+	good    context.Context // ends when the token is taken away
+	session string          // "" means mcp-go's own session id
+	http    bool            // over the network, not from this computer's own user
+	stream  *sseStream      // of the legacy transport, else nil
 
-	// waited ends when nobody waits for the answer: the client is gone or the
-	// server stops. Its cause tells which.
+	// waited ends when nobody waits for the answer: the client is gone, its token
+	// was taken away, or the server stops. Its cause tells which.
 	waited context.Context
 
 	mu       sync.Mutex
@@ -131,6 +133,12 @@ func onLeave(ctx context.Context, fn func()) {
 	if left {
 		fn()
 	}
+}
+
+// isCutOff reports whether the server, not the client, has ended the waiting.
+func (r *request) isCutOff() bool {
+	cause := context.Cause(r.waited)
+	return errors.Is(cause, errStopping) || errors.Is(cause, errRevoked)
 }
 
 func (r *request) isCanceled() bool {

@@ -13,7 +13,7 @@ import (
 )
 
 // serve passes a request of a known sender to its transport.
-func (f *front) serve(w *response, r *http.Request, of token) {
+func (f *front) serve(w *response, r *http.Request, of pass) {
 	if f.draining.Load() {
 		w.Header().Set("Connection", "close")
 		http.Error(w, "the server is stopping", http.StatusServiceUnavailable)
@@ -22,7 +22,8 @@ func (f *front) serve(w *response, r *http.Request, of token) {
 	waited, cancel := context.WithCancelCause(r.Context())
 	defer cancel(errGone)
 	defer context.AfterFunc(f.waiting, func() { cancel(errStopping) })()
-	req := &request{token: of, http: true, waited: waited}
+	defer context.AfterFunc(of.good, func() { cancel(errRevoked) })()
+	req := &request{token: of.token, good: of.good, http: true, waited: waited}
 	r = r.WithContext(withRequest(r.Context(), req))
 	var err error
 	switch {
@@ -155,8 +156,8 @@ func (f *front) openStream(w *response, r *http.Request, req *request) error {
 	return f.stream(w, r, req)
 }
 
-// stream serves what has no end of its own, until the client leaves or the server
-// stops.
+// stream serves what has no end of its own, until the client leaves, its token is
+// taken away or the server stops.
 func (f *front) stream(w *response, r *http.Request, req *request) error {
 	stay, ok := f.limits.enter(req.token.owner, load{streams: 1})
 	if !ok {
@@ -166,6 +167,7 @@ func (f *front) stream(w *response, r *http.Request, req *request) error {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(f.streams, cancel)()
+	defer context.AfterFunc(req.good, cancel)()
 	f.mcp.ServeHTTP(w, r.WithContext(ctx))
 	return nil
 }

@@ -14,6 +14,7 @@ func (f *front) openSSE(w *response, r *http.Request, req *request) error {
 	defer stay.leave()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
+	defer context.AfterFunc(req.good, cancel)()
 	stream := &sseStream{of: req.token, waited: req.waited, close: cancel, pending: make(map[string][]*request)}
 	req.stream = stream
 	defer f.sse.forget(stream)

@@ -62,7 +62,7 @@ func canceled(ctx context.Context) bool {
 	}
 	r := requestOf(ctx)
 	return r != nil && r.takenBack != nil && r.stream == nil && errors.Is(ctx.Err(), context.Canceled) &&
-		!errors.Is(context.Cause(r.waited), errStopping) && r.awaitTakeBack()
+		!r.isCutOff() && r.awaitTakeBack()
 }
 
 // awaitTakeBack waits for the client's word, altogether takeBackGrace.
@@ -95,7 +95,7 @@ func isCanceled(ctx context.Context) bool {
 		return true
 	case r.waited.Err() == nil:
 		return true // mcp-go has heeded notifications/cancelled
-	case errors.Is(context.Cause(r.waited), errStopping):
+	case r.isCutOff():
 		return false
 	}
 	return r.http && mcpserver.IsModernRequest(ctx)

@@ -1,33 +1,26 @@
 package server
 
 import (
-	"bufio"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
 	"wan-image-mcp/dashscope"
 )
 
-// minToken is the length of 128 random bits in base64, the least that cannot be
-// guessed.
-const minToken = 22
-
-var tokenName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
-
 // Tokens are who may use the server over HTTP. Each has a name, which owns what
 // is made with it. The zero value has none; it may be changed while in use.
 type Tokens struct {
 	mu   sync.RWMutex
-	list []token
+	list []pass
 }
 
 type token struct {
@@ -35,50 +28,59 @@ type token struct {
 	hash  [sha256.Size]byte // of the token; the token itself is nowhere
 }
 
+// pass is a token that is good until it is taken away.
+type pass struct {
+	token
+
+	added  bool            // by Add, which Load leaves alone
+	good   context.Context //nolint:containedctx // ends when the token is taken away
+	revoke context.CancelFunc
+}
+
+func newPass(of token, added bool) pass {
+	p := pass{token: of, added: added}
+	p.good, p.revoke = context.WithCancel(context.Background())
+	return p
+}
+
 // Load replaces the tokens by those that r lists: a name and the SHA-256 of the
 // token in hexadecimal on each line; empty lines and lines that begin with # do
-// not count. A name may have several tokens. After an error nothing has changed.
+// not count. A name may have several tokens. Those of Add stay. Whoever uses a
+// token that is not there any more is cut off. After an error nothing has changed.
 func (t *Tokens) Load(r io.Reader) error {
-	var list []token
-	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		one, err := parseToken(line)
-		if err != nil {
-			return fmt.Errorf("line %d of the tokens: %w", n, err)
-		}
-		list = append(list, one)
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read the tokens: %w", err)
-	}
-	if len(list) == 0 {
-		return errors.New("there is no token: write a name and the SHA-256 of a token on a line")
+	list, err := parseTokens(r)
+	if err != nil {
+		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.list = list
+	for _, one := range list {
+		if i := slices.IndexFunc(t.list, func(had pass) bool { return had.added && had.hash == one.hash }); i >= 0 && t.list[i].owner != one.owner {
+			return fmt.Errorf("the token of %s is that of %s too; give each a token of its own", one.owner, t.list[i].owner)
+		}
+	}
+	var stay []pass
+	for _, had := range t.list {
+		listed := slices.Index(list, had.token)
+		switch {
+		case listed >= 0:
+			list = slices.Delete(list, listed, listed+1)
+		case !had.added:
+			had.revoke()
+			continue
+		}
+		stay = append(stay, had)
+	}
+	for _, one := range list {
+		stay = append(stay, newPass(one, false))
+	}
+	t.list = stay
 	return nil
 }
 
-// parseToken never repeats what it was given: it may be a token.
-func parseToken(line string) (token, error) {
-	fields := strings.Fields(line)
-	if len(fields) != 2 {
-		return token{}, errors.New("want a name and a SHA-256, with a space between")
-	}
-	if !tokenName.MatchString(fields[0]) {
-		return token{}, errors.New("a name has 1 to 64 letters, digits and . _ @ -")
-	}
-	sum, err := hex.DecodeString(fields[1])
-	if err != nil || len(sum) != sha256.Size {
-		return token{}, errors.New("want the SHA-256 of the token as 64 hexadecimal digits (printf %s TOKEN | sha256sum)")
-	}
-	return token{owner: fields[0], hash: [sha256.Size]byte(sum)}, nil
-}
+// minToken is the length of 128 random bits in base64, the least that cannot be
+// guessed.
+const minToken = 22
 
 // Add adds one token.
 func (t *Tokens) Add(owner string, secret dashscope.Secret) error {
@@ -90,7 +92,11 @@ func (t *Tokens) Add(owner string, secret dashscope.Secret) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.list = append(t.list, token{owner: owner, hash: sha256.Sum256([]byte(secret.Reveal()))})
+	one := token{owner: owner, hash: sha256.Sum256([]byte(secret.Reveal()))}
+	if slices.ContainsFunc(t.list, func(had pass) bool { return had.hash == one.hash }) {
+		return errors.New("this token is there under another name; give each name a token of its own")
+	}
+	t.list = append(t.list, newPass(one, true))
 	return nil
 }
 
@@ -104,12 +110,26 @@ func (t *Tokens) Empty() bool {
 	return len(t.list) == 0
 }
 
+// Len is how many tokens there are.
+func (t *Tokens) Len() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.list)
+}
+
+// admits reports whether owner has a token still.
+func (t *Tokens) admits(owner string) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.ContainsFunc(t.list, func(one pass) bool { return one.owner == owner })
+}
+
 // find compares with every token, in constant time.
-func (t *Tokens) find(secret string) (token, bool) {
+func (t *Tokens) find(secret string) (pass, bool) {
 	hash := sha256.Sum256([]byte(secret))
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	var match token
+	var match pass
 	found := 0
 	for _, one := range t.list {
 		if subtle.ConstantTimeCompare(one.hash[:], hash[:]) == 1 {
@@ -121,24 +141,24 @@ func (t *Tokens) find(secret string) (token, bool) {
 
 // authenticate tells who sent r, or why that is not known. Only the header
 // counts: what stands in a URL ends up in logs.
-func (t *Tokens) authenticate(r *http.Request) (token, error) {
+func (t *Tokens) authenticate(r *http.Request) (pass, error) {
 	if t.Empty() {
-		return token{}, nil
+		return pass{good: context.Background()}, nil
 	}
 	values := r.Header.Values("Authorization")
 	if len(values) == 0 {
-		return token{}, errNoToken
+		return pass{}, errNoToken
 	}
 	if len(values) > 1 {
-		return token{}, errManyTokens
+		return pass{}, errManyTokens
 	}
 	scheme, secret, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
-		return token{}, errNoToken
+		return pass{}, errNoToken
 	}
 	one, ok := t.find(secret)
 	if !ok {
-		return token{}, errWrongToken
+		return pass{}, errWrongToken
 	}
 	return one, nil
 }
