@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -113,5 +114,39 @@ func TestTokens(t *testing.T) {
 		if code, _ := post(t, address, "/mcp", headers...); code != want {
 			t.Errorf("with %q it answers %d, want %d", header, code, want)
 		}
+	}
+}
+
+// TestReady: a server whose state folder is gone cannot order, and says so to
+// whoever watches it.
+func TestReady(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows keeps files that are open")
+	}
+	t.Parallel()
+	for name, lost := range map[string]string{"all": "", "the journal": "journal.db", "the pictures": "pictures"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			state := t.TempDir()
+			address, _ := newUser(t).serveHTTP(t, "--transport", "http", "--state-dir", state)
+			ready := func() int {
+				t.Helper()
+				answer, err := http.Get("http://" + address + "/readyz")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer answer.Body.Close()
+				return answer.StatusCode
+			}
+			if code := ready(); code != http.StatusOK {
+				t.Errorf("at first it answers %d", code)
+			}
+			if err := os.RemoveAll(filepath.Join(state, "simulated", lost)); err != nil {
+				t.Fatal(err)
+			}
+			if code := ready(); code != http.StatusServiceUnavailable {
+				t.Errorf("without its state it answers %d", code)
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
@@ -72,6 +73,12 @@ func (w *work) ready(ctx context.Context) error {
 		return errors.New("the work on orders has ended")
 	default:
 	}
-	_, err := w.tasks.Budget(ctx, w.caller()) // reads the journal
-	return err
+	// An open journal can be read when its file is long gone.
+	if _, err := os.Stat(w.journal); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if _, err := w.tasks.Budget(ctx, w.caller()); err != nil { // reads the journal
+		return err
+	}
+	return w.store.Writable()
 }

@@ -22,13 +22,14 @@ import (
 // work is everything that brings orders to their end: the service's client, the
 // journal, the pictures, and the tasks over them.
 type work struct {
-	tasks  *tasks.Service
-	store  *store.Folder
-	owner  string
-	noKey  error  // why nothing can be ordered, nil when it can
-	base   string // where the real service is asked
-	log    *slog.Logger
-	closer []func() error
+	tasks   *tasks.Service
+	journal string // its file
+	store   *store.Folder
+	owner   string
+	noKey   error  // why nothing can be ordered, nil when it can
+	base    string // where the real service is asked
+	log     *slog.Logger
+	closer  []func() error
 
 	stop  context.CancelFunc // nil until run
 	ended chan struct{}      // closed when the tasks have ended
@@ -55,7 +56,8 @@ func (p *program) open(ctx context.Context, s *settings, log *slog.Logger, outpu
 		return w, err
 	}
 	up.client.Observe = observe
-	j, err := journal.Open(filepath.Join(s.place(), "journal.db"))
+	w.journal = filepath.Join(s.place(), "journal.db")
+	j, err := journal.Open(w.journal)
 	if err != nil {
 		return w, err
 	}

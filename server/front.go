@@ -21,7 +21,7 @@ type front struct {
 	limits   *limits
 	sessions *sessions
 	calls    openCalls
-	held     atomic.Int64 // sessions of Streamable HTTP in memory
+	held     *heldSessions
 	mcp      *mcpserver.StreamableHTTPServer
 	sse      *sseStreams
 	pictures chan struct{} // links that are served at once
@@ -39,6 +39,7 @@ func newFront(s *mcpserver.MCPServer, cfg Config) *front {
 		log:      logger(cfg.Logger),
 		limits:   newLimits(!cfg.Tokens.Empty()),
 		sessions: newSessions(),
+		held:     newHeldSessions(!cfg.Tokens.Empty()),
 		sse:      newSSEStreams(s),
 		pictures: make(chan struct{}, maxPictureReads),
 	}
@@ -55,8 +56,7 @@ func newFront(s *mcpserver.MCPServer, cfg Config) *front {
 		mcpserver.WithStreamableHTTPLogger(slog.New(quiet{f.log.Handler()})),
 	)
 	if hooks := s.GetHooks(); hooks != nil {
-		hooks.AddOnRegisterSession(func(context.Context, mcpserver.ClientSession) { f.held.Add(1) })
-		hooks.AddOnUnregisterSession(func(context.Context, mcpserver.ClientSession) { f.held.Add(-1) })
+		f.held.count(hooks)
 	}
 	return f
 }

@@ -4,7 +4,7 @@ import "sync"
 
 const (
 	maxStreams  = 1000 // open at once
-	maxSessions = 4000 // of Streamable HTTP that are held in memory
+	maxSessions = 4000 // that are held in memory
 )
 
 // limits counts what clients hold open, together and for each owner. With many

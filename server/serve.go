@@ -105,7 +105,7 @@ func (f *front) postMCP(w *response, r *http.Request, req *request, e envelope) 
 		host, _, _ := net.SplitHostPort(r.RemoteAddr)
 		req.session = "http-" + host
 	case e.method == string(mcp.MethodInitialize):
-		if f.held.Load() >= maxSessions {
+		if !f.held.fits(req.token.owner) {
 			return errBusy
 		}
 	default:

@@ -132,3 +132,28 @@ func TestSessionsAreBounded(t *testing.T) {
 	w.UnregisterSession(t.Context(), "1")
 	s.session()
 }
+
+// One who never ends his sessions locks nobody else out.
+func TestSessionsAreSharedOut(t *testing.T) {
+	s := serve(t, newWorld(t), server.Config{Tokens: twoTokens(t)})
+	s.client.Transport = http.DefaultTransport // one connection for all
+	first := s.session(bearer("anna"))
+	status := 0
+	for range server.MaxSessions {
+		res := s.do("POST", "/mcp", initialize, bearer("anna"), jsonBody)
+		if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			t.Fatal(err)
+		}
+		if status = res.StatusCode; status != http.StatusOK {
+			break
+		}
+	}
+	if status != http.StatusServiceUnavailable {
+		t.Errorf("the last of too many sessions: got %d, want 503", status)
+	}
+	s.session(bearer("berta"))
+	if res := s.do("DELETE", "/mcp", "", first, bearer("anna")); res.StatusCode != http.StatusOK {
+		t.Fatalf("end a session: got %s", res.Status)
+	}
+	s.session(bearer("anna"))
+}

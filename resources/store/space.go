@@ -31,7 +31,7 @@ func (f *Folder) Room(need int64) error {
 	if err := f.free(need); err != nil {
 		return err
 	}
-	return f.writable()
+	return f.Writable()
 }
 
 // free checks the floor of free space.
@@ -54,8 +54,8 @@ func (f *Folder) free(need int64) error {
 	return nil
 }
 
-// writable tries to make a file.
-func (f *Folder) writable() error {
+// Writable reports whether the folder is still there and takes a file.
+func (f *Folder) Writable() error {
 	d, err := newDraft(f.root, 0o600)
 	if err != nil {
 		return f.writeError(err)
