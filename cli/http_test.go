@@ -92,6 +92,24 @@ func TestAllowHostAndOrigin(t *testing.T) {
 	}
 }
 
+// TestNamesThatNeverCome: a setting that would let nobody in is a mistake.
+func TestNamesThatNeverCome(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"--allow-origin", "*"},
+		{"--allow-origin", "example.test"},
+		{"--allow-origin", "https://example.test/page"},
+		{"--allow-origin", "https://*.example.test"},
+		{"--allow-host", "https://example.test"},
+		{"--allow-host", "*"},
+	} {
+		got := newUser(t).run(t, append([]string{"serve", "--simulate", "--transport", "http", "--listen", "127.0.0.1:0"}, args...)...)
+		if got.code != 2 || !strings.Contains(got.stderr, args[0]) || !strings.Contains(got.stderr, "such as") {
+			t.Errorf("%q: it ends with %d: %s", args, got.code, got.stderr)
+		}
+	}
+}
+
 // TestTokens: from the file and from the variable, and without one nobody gets in.
 func TestTokens(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
+	"strings"
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
@@ -24,6 +26,9 @@ type listening struct {
 
 // listen opens the address of http and sse.
 func (p *program) listen(ctx context.Context, o serving, log *slog.Logger) (_ *listening, err error) {
+	if err := o.checkNames(); err != nil {
+		return nil, err
+	}
 	tokens := &server.Tokens{}
 	stop := rereadTokens(tokens, o.tokenFile, log)
 	defer func() {
@@ -44,6 +49,22 @@ func (p *program) listen(ctx context.Context, o serving, log *slog.Logger) (_ *l
 		return nil, withHint(fmt.Errorf("listen: %w", err), "choose another address with --listen")
 	}
 	return l, nil
+}
+
+// checkNames refuses names that no request can ever come with.
+func (o serving) checkNames() error {
+	for _, host := range o.hosts {
+		if strings.ContainsAny(host, "/*@ ") {
+			return usagef("--allow-host %q: want a name or an address, with or without a port, such as wan.example.com", host)
+		}
+	}
+	for _, origin := range o.origins {
+		u, err := url.Parse(strings.TrimSuffix(origin, "/"))
+		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != u.String() || strings.Contains(origin, "*") {
+			return usagef("--allow-origin %q: want where one page comes from, without a path, such as https://example.com or http://localhost:6274", origin)
+		}
+	}
+	return nil
 }
 
 // url is how clients reach it; "" when it listens on every address, so that only
