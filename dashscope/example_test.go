@@ -83,7 +83,7 @@ func ExampleImageRequest_Validate() {
 		fmt.Println(v.Text)
 	}
 	// Output:
-	// size 2048*1152 has 2359296 pixels; wan2.6-t2i takes at most 2073600: for 16:9 use 1696*960
+	// size 2048*1152 has 2359296 pixels; wan2.6-t2i takes at most 2073600: for 16:9 use 1696*960, or 1920*1080, the nearest legal size
 	// n is 5; wan2.6-t2i makes 1 to 4 pictures per request, each of which is billed
 }
 

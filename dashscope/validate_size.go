@@ -60,7 +60,11 @@ func (m *Model) instead(s Size, near []Size) string {
 	}
 	for _, shape := range m.Shapes {
 		if shape.Size == near[0] && sameShape(s, shape.Size) {
-			return fmt.Sprintf("for %s use %s", shape.Ratio, shape.Size)
+			text := fmt.Sprintf("for %s use %s", shape.Ratio, shape.Size)
+			if len(near) > 1 && sameShape(s, near[1]) {
+				text += fmt.Sprintf(", or %s, the nearest legal size", near[1])
+			}
+			return text
 		}
 	}
 	return "the nearest legal size is " + near[0].String()

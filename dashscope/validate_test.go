@@ -42,7 +42,7 @@ func TestValidate(t *testing.T) {
 		{name: "1280*1280*3", change: func(r *request) { r.Size = "1280*1280*3" }, want: "size: is not a size"},
 		{name: "overflow", change: func(r *request) { r.Size = "9223372036854775807*9223372036854775807" }, want: "size: is not a size"},
 		{name: "9999*9999", change: func(r *request) { r.Size = "9999*9999" }, want: "size: has 99980001 pixels; wan2.6-t2i takes at most 2073600: for 1:1 use 1280*1280"},
-		{name: "2048*1152", change: func(r *request) { r.Size = "2048*1152" }, want: "size: size 2048*1152 has 2359296 pixels; wan2.6-t2i takes at most 2073600: for 16:9 use 1696*960"},
+		{name: "2048*1152", change: func(r *request) { r.Size = "2048*1152" }, want: "size: size 2048*1152 has 2359296 pixels; wan2.6-t2i takes at most 2073600: for 16:9 use 1696*960, or 1920*1080, the nearest legal size"},
 		{name: "1024*1024", change: func(r *request) { r.Size = "1024*1024" }, want: "size: at least 1638400: for 1:1 use 1280*1280"},
 		{name: "5:1", change: func(r *request) { r.Size = "3000*600" }, want: "size: has the ratio 5:1; wan2.6-t2i takes 1:4 to 4:1"},
 		{name: "1:5", change: func(r *request) { r.Size = "600*3000" }, want: "size: has the ratio 1:5"},
@@ -132,7 +132,7 @@ func TestViolationFields(t *testing.T) {
 	want := []dashscope.Violation{{
 		Field: "size", Value: "2048*1152", Limit: "1638400 to 2073600 pixels, ratio 1:4 to 4:1", Unit: "pixels",
 		Nearest: []string{"1696*960", "1920*1080", "1472*1104"},
-		Text:    "size 2048*1152 has 2359296 pixels; wan2.6-t2i takes at most 2073600: for 16:9 use 1696*960",
+		Text:    "size 2048*1152 has 2359296 pixels; wan2.6-t2i takes at most 2073600: for 16:9 use 1696*960, or 1920*1080, the nearest legal size",
 	}}
 	if diff := cmp.Diff(want, r.Validate("")); diff != "" {
 		t.Error("(-want +got):\n" + diff)
