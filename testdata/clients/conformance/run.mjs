@@ -51,7 +51,7 @@ async function run(revision) {
     '--url', `http://${address}/mcp`, '--requirements', revision, '--output-dir', dir], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   child.stdout.on('data', (d) => { said += d; });
-  const late = setTimeout(() => child.kill(), 120_000);
+  const late = setTimeout(() => child.kill(), 300_000);
   await once(child, 'close');
   clearTimeout(late);
   const row = { revision, passed: 0, failed: 0, scored: { passed: 0, failed: 0 }, expected: [], unexpected: [] };

@@ -44,7 +44,7 @@ type client struct {
 	*mcp.ClientSession
 	transport string
 	version   string
-	progress  chan float64
+	progress  chan *mcp.ProgressNotificationParams // of all calls; their tokens differ
 	updated   atomic.Int64
 }
 
@@ -87,7 +87,7 @@ func sdkVersion(t *testing.T) string {
 }
 
 func driveCell(t *testing.T, c *cell) {
-	s := &client{transport: c.Transport, progress: make(chan float64, 1000)}
+	s := &client{transport: c.Transport, progress: make(chan *mcp.ProgressNotificationParams, 1000)}
 	c.Steps["connect"] = "failed"
 	s.open(t, c)
 	want := c.Version

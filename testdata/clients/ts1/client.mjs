@@ -49,6 +49,7 @@ async function connect(cell, server) {
   const watching = new Map();
   client.setNotificationHandler(ResourceUpdatedNotificationSchema, (n) => watching.get(n.params.uri)?.());
   return {
+    child: transport._process, // of stdio; the SDK calls it private
     version,
     modern: false,
     tools: async () => (await client.listTools()).tools,

@@ -37,6 +37,7 @@ async function connect(cell, server) {
   client.setNotificationHandler('notifications/resources/updated', (n) => watching.get(n.params.uri)?.());
   const isModern = client.getProtocolEra() === 'modern';
   return {
+    child: transport._process, // of stdio; the SDK calls it private
     version: client.getNegotiatedProtocolVersion(),
     modern: isModern,
     tools: async () => (await client.listTools()).tools,
