@@ -17,7 +17,7 @@ async function tools(userConfig) {
 		manifest, userConfig, extensionPath: folder, systemDirs: { HOME: homedir() }, pathSeparator: sep,
 	});
 	const server = spawn(config.command, config.args, {
-		env: { HOME: folder, PATH: process.env.PATH, ...config.env }, stdio: ["pipe", "pipe", "inherit"], timeout: 20000,
+		env: { HOME: folder, PATH: process.env.PATH, ...config.env }, stdio: ["pipe", "pipe", "inherit"], timeout: 60000,
 	});
 	const send = (message) => server.stdin.write(JSON.stringify({ jsonrpc: "2.0", ...message }) + "\n");
 	send({
