@@ -125,7 +125,7 @@ func (p *program) serve(ctx context.Context, s *settings, o serving) (err error)
 	if err != nil {
 		return err
 	}
-	defer w.tasks.Subscribe(metrics.Task)()
+	defer metrics.Watch(w.tasks)()
 	w.run(context.WithoutCancel(ctx)) // it ends last
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -1,5 +1,7 @@
 package server
 
+import "wan-image-mcp/tasks"
+
 // What tests of this package need to see from the inside.
 var (
 	ParseEnvelope = parseEnvelope
@@ -25,6 +27,9 @@ var AnswerIn = answerIn
 
 // NewLimits are limits with nothing in them.
 var NewLimits = newLimits
+
+// Task counts what is new about a task.
+func (m *Metrics) Task(t tasks.Task) { m.task(t) }
 
 // Enter takes one call.
 func (l *limits) Enter(owner string) (leave func(), ok bool) {

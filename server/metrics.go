@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"time"
@@ -12,12 +13,12 @@ import (
 )
 
 // Metrics are figures for Prometheus: what was ordered, how long it took, what it
-// cost, and how the service upstream answered. Tell them of tasks with
-// Service.Subscribe(m.Task), and of calls upstream with Client.Observe = m.Upstream.
+// cost, and how the service upstream answered. Tell them of tasks with m.Watch, and of
+// calls upstream with Client.Observe = m.Upstream.
 type Metrics struct {
 	handler http.Handler
 
-	open     *prometheus.GaugeVec
+	open     *prometheus.Desc
 	ended    *prometheus.CounterVec
 	queued   *prometheus.HistogramVec
 	total    *prometheus.HistogramVec
@@ -27,15 +28,15 @@ type Metrics struct {
 	upstream *prometheus.HistogramVec
 
 	mu      sync.Mutex
+	service *tasks.Service       // nil before Watch
 	counted map[string]*progress // of the tasks that are not settled
 	settled *recent
 }
 
 // progress is what was counted of a task so far.
 type progress struct {
-	state     tasks.State // "" before anything was
-	submitted bool
-	pictures  map[int]bool
+	submitted, ended bool
+	pictures         map[int]bool
 }
 
 // maxSettled is how many settled tasks are remembered, so that news of one that
@@ -47,9 +48,7 @@ func NewMetrics() *Metrics {
 	const namespace = "wan_image_mcp"
 	waits := prometheus.ExponentialBuckets(0.5, 2, 12) // half a second to 17 minutes
 	m := &Metrics{
-		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "tasks", Help: "Tasks that have not ended, as far as this process works on them.",
-		}, []string{"state", "model"}),
+		open: prometheus.NewDesc(namespace+"_tasks", "Tasks that have not ended, whichever process works on them.", []string{"state", "model"}, nil),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "tasks_ended_total", Help: "Tasks that have ended.",
 		}, []string{"state", "model"}),
@@ -76,7 +75,7 @@ func NewMetrics() *Metrics {
 		settled: newRecent(maxSettled),
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.open, m.ended, m.queued, m.total, m.spent, m.pictures, m.bytes, m.upstream)
+	registry.MustRegister(openTasks{m}, m.ended, m.queued, m.total, m.spent, m.pictures, m.bytes, m.upstream)
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
 }
@@ -84,13 +83,55 @@ func NewMetrics() *Metrics {
 // ServeHTTP writes the figures.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
 
+// Watch counts what happens to the tasks of a service, until stop.
+func (m *Metrics) Watch(s *tasks.Service) (stop func()) {
+	m.mu.Lock()
+	m.service = s
+	m.mu.Unlock()
+	return s.Subscribe(m.task)
+}
+
+// openTasks counts the tasks that have not ended, when somebody asks.
+type openTasks struct{ *Metrics }
+
+// countTime is how long counting may take.
+const countTime = 5 * time.Second
+
+// Describe and Collect make it a [prometheus.Collector].
+func (o openTasks) Describe(to chan<- *prometheus.Desc) { to <- o.open }
+
+// Collect counts.
+func (o openTasks) Collect(to chan<- prometheus.Metric) {
+	o.mu.Lock()
+	service := o.service
+	o.mu.Unlock()
+	if service == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), countTime)
+	defer cancel()
+	open, err := service.Unfinished(ctx)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(o.open, err)
+		return
+	}
+	type labels struct{ state, model string }
+	count := map[labels]int{}
+	for _, t := range open {
+		count[labels{string(t.State), t.Request.Model}]++
+	}
+	for l, n := range count {
+		to <- prometheus.MustNewConstMetric(o.open, prometheus.GaugeValue, float64(n), l.state, l.model)
+	}
+}
+
 // Upstream counts one request to the service.
 func (m *Metrics) Upstream(op, outcome string, took time.Duration) {
 	m.upstream.WithLabelValues(op, outcome).Observe(took.Seconds())
 }
 
-// Task counts what is new about a task.
-func (m *Metrics) Task(t tasks.Task) {
+// task counts what is new about a task.
+func (m *Metrics) task(t tasks.Task) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.settled.has(t.ID) {
@@ -106,9 +147,9 @@ func (m *Metrics) Task(t tasks.Task) {
 		p.submitted = true
 		m.queued.WithLabelValues(model).Observe(t.Submitted.Sub(t.Created).Seconds())
 	}
-	if p.state != t.State {
-		m.entered(t, p.state)
-		p.state = t.State
+	if !p.ended && t.State.Terminal() {
+		p.ended = true
+		m.end(t)
 	}
 	for _, one := range t.Pictures {
 		if one.IsKept() && !p.pictures[one.N] {
@@ -123,16 +164,9 @@ func (m *Metrics) Task(t tasks.Task) {
 	}
 }
 
-// entered counts a task's change of state. What was simulated cost nothing.
-func (m *Metrics) entered(t tasks.Task, from tasks.State) {
+// end counts the end of a task. What was simulated cost nothing.
+func (m *Metrics) end(t tasks.Task) {
 	model := t.Request.Model
-	if from != "" && !from.Terminal() {
-		m.open.WithLabelValues(string(from), model).Dec()
-	}
-	if !t.State.Terminal() {
-		m.open.WithLabelValues(string(t.State), model).Inc()
-		return
-	}
 	m.ended.WithLabelValues(string(t.State), model).Inc()
 	m.total.WithLabelValues(model).Observe(time.Since(t.Created).Seconds())
 	if t.Billed > 0 && !t.Simulated {

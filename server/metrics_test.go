@@ -11,6 +11,7 @@ import (
 	"wan-image-mcp/resources/store"
 	"wan-image-mcp/server"
 	"wan-image-mcp/tasks"
+	"wan-image-mcp/tasks/journal"
 )
 
 func TestMetrics(t *testing.T) {
@@ -32,20 +33,21 @@ func TestMetrics(t *testing.T) {
 		m.Task(task)
 		m.Task(task)
 	}
-	m.Task(tasks.Task{ID: "b", State: tasks.Pending, Request: task.Request})
 	m.Task(tasks.Task{ID: "c", State: tasks.Succeeded, Simulated: true, Billed: 1, Price: 200000, Request: dashscope.ImageRequest{Model: "wan2.5-t2i-preview"}})
 	m.Upstream("create", "accepted", time.Second)
 	m.Upstream("create", errors.New("refused").Error(), time.Second)
 
 	tokens := twoTokens(t)
-	s := serve(t, newWorld(t), server.Config{Metrics: m, Tokens: tokens})
+	w := newWorld(t)
+	defer m.Watch(w.service)()
+	queuedElsewhere(t, w)
+	s := serve(t, w, server.Config{Metrics: m, Tokens: tokens})
 	body, err := io.ReadAll(s.do("GET", "/metrics", "", bearer("anna")).Body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`wan_image_mcp_tasks{model="wan2.6-t2i",state="PENDING"} 1`,
-		`wan_image_mcp_tasks{model="wan2.6-t2i",state="RUNNING"} 0`,
+		`wan_image_mcp_tasks{model="wan2.6-t2i",state="QUEUED"} 1`,
 		`wan_image_mcp_tasks_ended_total{model="wan2.6-t2i",state="SUCCEEDED"} 1`,
 		`wan_image_mcp_spent_cny_total{model="wan2.6-t2i"} 0.4`,
 		`wan_image_mcp_pictures_kept_total{model="wan2.6-t2i"} 1`,
@@ -64,5 +66,23 @@ func TestMetrics(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("%s", body)
+	}
+}
+
+// queuedElsewhere has another process queue an order, of which this one hears nothing.
+func queuedElsewhere(t *testing.T, w *world) {
+	t.Helper()
+	j, err := journal.Open(w.journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	row := journal.Task{
+		ID: strings.Repeat("e", 26), Upstream: "simulator", Owner: "berta", Fingerprint: "f", Model: "wan2.6-t2i", N: 1,
+		Request: []byte(`{"Model":"wan2.6-t2i"}`), State: string(tasks.Queued), Open: true, NotBefore: now.Add(time.Minute),
+		Holder: "elsewhere", LeaseUntil: now.Add(5 * time.Second), Created: now, Billed: -1,
+	}
+	if err := errors.Join(j.Insert(t.Context(), row), j.Close()); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -179,6 +179,18 @@ func (s *Service) Recent(ctx context.Context, c Caller, limit int) ([]Task, erro
 	return tasks, nil
 }
 
+// Unfinished lists the tasks of every owner and process that have not ended.
+func (s *Service) Unfinished(ctx context.Context) ([]Task, error) {
+	rows, err := s.cfg.Journal.OpenTasks(ctx, s.cfg.Upstream)
+	var open []Task
+	for _, row := range rows {
+		if !State(row.State).Terminal() {
+			open = append(open, s.task(row))
+		}
+	}
+	return open, err
+}
+
 // Subscribe calls fn with every change that this process makes to a task, of
 // every owner, until stop. fn must return at once.
 func (s *Service) Subscribe(fn func(Task)) (stop func()) { return s.news.subscribe(fn) }
