@@ -130,10 +130,18 @@ func (r *report) stop(ctx context.Context, t tasks.Task) {
 	close(r.quit)
 	<-r.stopped
 	if t.Settled() && pause(ctx, gap-time.Since(r.told)) {
-		r.send(100, "done, "+pictures(kept(t)))
+		r.send(100, ending(t))
 		r.told = time.Now()
 	}
 	pause(ctx, quiet-time.Since(r.told))
+}
+
+// ending says what a task came to.
+func ending(t tasks.Task) string {
+	if t.State != tasks.Succeeded {
+		return "ended: " + string(t.State)
+	}
+	return "done, " + pictures(kept(t))
 }
 
 // pause waits, and reports whether the request is still there after it.

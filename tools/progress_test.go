@@ -142,6 +142,20 @@ func TestProgressInLine(t *testing.T) {
 	})
 }
 
+// TestProgressOfAFailure: the last message does not call it done.
+func TestProgressOfAFailure(t *testing.T) {
+	inWorld(t, func(w *world) {
+		c := w.connect("test", "")
+		l := listen(c)
+		c.send(w.T, withToken("generate_image", `{`+small+`"prompt": "A fox [sim:fail]"}`, 1))
+		got := l.take()
+		rules(w, got, time.Now())
+		if len(got) == 0 || got[len(got)-1].message != "ended: FAILED" {
+			w.Errorf("got %+v, want it to end with FAILED", got)
+		}
+	})
+}
+
 // TestProgressTokens: any kind that the protocol has is sent back as it came; any
 // other, and none, gets no messages. All get their answer.
 func TestProgressTokens(t *testing.T) {
