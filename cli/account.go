@@ -156,8 +156,11 @@ func keyTrouble(key string) string {
 	return ""
 }
 
+// accountMark is between service and account.
+const accountMark = "#"
+
 // upstream names service and account in the journal, without the key.
 func (a account) upstream() string {
 	sum := sha256.Sum256([]byte(a.key.Reveal()))
-	return a.base + "#" + hex.EncodeToString(sum[:])[:12]
+	return a.base + accountMark + hex.EncodeToString(sum[:])[:12]
 }

@@ -70,7 +70,7 @@ func (p *program) open(ctx context.Context, s *settings, log *slog.Logger, outpu
 	}
 	w.closer = append(w.closer, w.store.Close)
 	w.tasks, err = tasks.New(tasks.Config{
-		Client: up.client, Journal: j, Store: w.store, Upstream: up.name,
+		Client: up.client, Journal: j, Store: w.store, Upstream: up.name, Address: up.address,
 		Simulated: s.simulate, Speed: s.pace(), Sync: s.sync, OutputDir: outputDir, Models: s.models,
 		MaxImagesPerCall: int(s.perCall), BudgetImagesPerDay: int(s.perDay), UnknownGrace: s.grace, Logger: log,
 	})
@@ -112,6 +112,7 @@ func makeState(dir string) error {
 type upstream struct {
 	client     *dashscope.Client
 	name       string   // in the journal: service and account
+	address    string   // what the names of all its accounts begin with
 	imageHosts []string // where its pictures come from, besides the usual hosts
 }
 
@@ -131,7 +132,11 @@ func (w *work) reach(ctx context.Context, p *program, s *settings) (upstream, er
 		w.noKey = errNoKey
 	}
 	client := &dashscope.Client{APIKey: a.key, Region: s.region, Workspace: s.workspace, BaseURL: a.base, Logger: w.log}
-	return upstream{client: client, name: a.upstream()}, nil
+	up := upstream{client: client, name: a.upstream()}
+	if w.noKey == nil {
+		up.address = a.base + accountMark
+	}
+	return up, nil
 }
 
 func (w *work) simulated(ctx context.Context, s *settings) (upstream, error) {

@@ -29,6 +29,7 @@ type Config struct {
 	Journal   *journal.Journal
 	Store     *store.Folder
 	Upstream  string // base URL and account; tasks of another upstream are not touched
+	Address   string // what the upstreams of all accounts of this service begin with; "" means that there are no others
 	Simulated bool
 	Speed     float64  // how much faster than life the simulator works; 0 means 1
 	Sync      bool     // use the synchronous endpoint where a model has one
@@ -121,7 +122,7 @@ func (s *Service) Run(ctx context.Context) error {
 	loops, stop := context.WithCancel(ctx)
 	defer stop()
 	var wg sync.WaitGroup
-	for _, loop := range []func(context.Context){s.keepHouse, s.dispatch, s.hearOthers, s.readList} {
+	for _, loop := range []func(context.Context){s.keepHouse, s.dispatch, s.hearOthers, s.readList, s.joinKin} {
 		wg.Go(func() { loop(loops) })
 	}
 	<-ctx.Done()

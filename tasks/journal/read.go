@@ -27,6 +27,12 @@ func (j *Journal) OpenTasks(ctx context.Context, upstream string) ([]Task, error
 	return j.tasks(ctx, openTasks+" AND upstream = ? ORDER BY rowid", upstream)
 }
 
+// OpenElsewhere reads the tasks with work to do of every other upstream whose name
+// begins with address, in the order of their arrival.
+func (j *Journal) OpenElsewhere(ctx context.Context, upstream, address string) ([]Task, error) {
+	return j.tasks(ctx, openTasks+" AND upstream <> ? AND substr(upstream, 1, length(?)) = ? ORDER BY rowid", upstream, address, address)
+}
+
 // InDoubt reads the tasks of a model whose submission nobody knows the outcome of.
 func (j *Journal) InDoubt(ctx context.Context, upstream, model string) ([]Task, error) {
 	return j.tasks(ctx, openTasks+" AND upstream = ? AND model = ? AND state = 'UNKNOWN' AND sync = 0 ORDER BY sent, rowid", upstream, model)

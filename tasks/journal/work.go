@@ -70,6 +70,20 @@ func (j *Journal) Claim(ctx context.Context, id string, from Lease, holder strin
 	})
 }
 
+// Join makes one upstream of two that have turned out to be the same account: it
+// moves the tasks with work to do and those made since. One whose key is taken
+// there stays.
+func (j *Journal) Join(ctx context.Context, from, to string, since time.Time) error {
+	return j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, which := range []string{"id IN (SELECT id FROM " + openTasks + " AND upstream = ?2)", "upstream = ?2 AND created >= ?3"} {
+			if _, err := tx.ExecContext(ctx, "UPDATE OR IGNORE task SET upstream = ?1 WHERE "+which, to, from, ms(since)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Renew prolongs every lease of the process and reports how many there are.
 func (j *Journal) Renew(ctx context.Context, holder string, until time.Time) (count int64, err error) {
 	err = j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {

@@ -1,0 +1,67 @@
+package tasks
+
+import (
+	"context"
+	"time"
+
+	"wan-image-mcp/dashscope"
+	"wan-image-mcp/tasks/journal"
+)
+
+// kinEvery is how often orders of other keys are looked for.
+const kinEvery = time.Minute
+
+// joinKin takes over what was ordered with other keys of the same account, such as
+// the one that was replaced, until ctx ends. The journal knows accounts by their
+// keys only; that two are one shows when the service knows the other's task.
+func (s *Service) joinKin(ctx context.Context) {
+	strangers := map[string]bool{}
+	tick := time.NewTicker(kinEvery)
+	defer tick.Stop()
+	for s.cfg.Address != "" {
+		if err := s.findKin(ctx, strangers); err != nil && ctx.Err() == nil {
+			s.log.Warn("orders of other keys could not be looked through", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// findKin asks the service about one task of each other upstream at its address for
+// which no process works. Who was asked in vain is noted in strangers.
+func (s *Service) findKin(ctx context.Context, strangers map[string]bool) error {
+	rows, err := s.cfg.Journal.OpenElsewhere(ctx, s.cfg.Upstream, s.cfg.Address)
+	if err != nil {
+		return err
+	}
+	worked := map[string]bool{}
+	proof := map[string]journal.Task{}
+	for _, row := range rows {
+		worked[row.Upstream] = worked[row.Upstream] || s.self.alive(row.Holder)
+		if row.UpstreamID != "" {
+			proof[row.Upstream] = row
+		}
+	}
+	for upstream, row := range proof {
+		if worked[upstream] || strangers[upstream] {
+			continue
+		}
+		result, err := s.ask(ctx, row.UpstreamID)
+		if err != nil {
+			return err
+		}
+		if result.Status == dashscope.StatusUnknown {
+			strangers[upstream] = true
+			continue
+		}
+		if err := s.cfg.Journal.Join(ctx, upstream, s.cfg.Upstream, time.Now().Add(-linkLife)); err != nil {
+			return err
+		}
+		s.ordered.Store(true) // there is work to take over
+		s.log.Info("took over the orders of another key of the account")
+	}
+	return nil
+}
