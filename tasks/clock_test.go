@@ -79,6 +79,29 @@ func TestClockJumps(t *testing.T) {
 				w.mustHaveCreated(1)
 			})
 		})
+		t.Run("while the list does not show it "+d.String(), func(t *testing.T) {
+			inWorld(t, simulator.Options{}, func(w *world) {
+				hidden := true
+				l := w.live(func(c *tasks.Config) {
+					c.Client.Transport = bendList(w.sim, func(p *listed) {
+						if hidden {
+							p.rows, p.page["total"] = []map[string]any{}, 1000
+						}
+					})
+				})
+				defer l.end()
+				ticket := l.order(flash("a door [sim:cut-after]"))
+				l.until(ticket, tasks.Unknown)
+				time.Sleep(20 * time.Second)
+				l.jump(ticket.Task().ID, d)
+				hidden = false
+				start := time.Now()
+				l.mustKeep(l.wait(ticket), 1)
+				if took := time.Since(start); took > 10*time.Minute {
+					w.Errorf("found after %v", took)
+				}
+			})
+		})
 		t.Run("while it is drawn "+d.String(), func(t *testing.T) {
 			inWorld(t, simulator.Options{}, func(w *world) {
 				l := w.live()
@@ -97,6 +120,24 @@ func TestClockJumps(t *testing.T) {
 			inWorld(t, simulator.Options{}, func(w *world) {
 				l := w.live()
 				defer l.end()
+				doubt := l.order(flash("a door [sim:cut-before]"))
+				l.until(doubt, tasks.Unknown)
+				l.jump(doubt.Task().ID, d)
+				start := time.Now()
+				l.mustKeep(l.generate(flash("another door")), 1)
+				if took := time.Since(start); took > 5*time.Minute {
+					w.Errorf("the line moved after %v", took)
+				}
+				if task := l.wait(doubt); task.State != tasks.NotSubmitted || time.Since(start) > 10*time.Minute {
+					w.Errorf("the doubt: got %s after %v, want NOT_SUBMITTED within 10m", task.State, time.Since(start))
+				}
+			})
+		})
+		t.Run("while another waits for a doubt that stays one "+d.String(), func(t *testing.T) {
+			inWorld(t, simulator.Options{}, func(w *world) {
+				l := w.live()
+				defer l.end()
+				w.inject(simulator.Fault{Op: "list", Kind: "status", Status: 500, N: -1})
 				doubt := l.order(flash("a door [sim:cut-before]"))
 				l.until(doubt, tasks.Unknown)
 				l.jump(doubt.Task().ID, d)

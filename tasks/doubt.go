@@ -14,6 +14,8 @@ const (
 	blockTime = 2 * windowMargin
 	// candidateGap is between two looks at candidates that have not ended.
 	candidateGap = 3 * time.Second
+	// provable is how long a list without a task proves that there is none.
+	provable = linkLife - time.Hour
 	// nudgedGap is between two readings of the list for a caller who asks.
 	nudgedGap = 2 * time.Second
 )
@@ -31,7 +33,7 @@ func (s *Service) resolve(ctx context.Context, row journal.Task, nudged bool) (n
 		return s.neverKnown(ctx, row, now)
 	}
 	if wait := s.nextReading(row, now); wait > 0 && (!nudged || now.Sub(row.Looked) < nudgedGap) {
-		return wait, nil
+		return s.orUnblock(row, now, wait), nil
 	}
 	undecided, err := s.reconcile(ctx, row.Model)
 	if err != nil {
@@ -44,19 +46,32 @@ func (s *Service) resolve(ctx context.Context, row journal.Task, nudged bool) (n
 	if err != nil || State(row.State) != Unknown {
 		return 0, err
 	}
-	return max(s.nextReading(row, time.Now()), 100*time.Millisecond), nil
+	now = time.Now()
+	return s.orUnblock(row, now, max(s.nextReading(row, now), 100*time.Millisecond)), nil
 }
 
 // blocks reports whether the doubt's window may overlap with that of a submission
 // that starts now. A time that lies impossibly far ahead was written before the
 // clock was set back.
 func blocks(t journal.Task, now time.Time) bool {
+	left := blockedFor(t, now)
+	return left > 0 && left < 10*time.Minute
+}
+
+func blockedFor(t journal.Task, now time.Time) time.Duration {
 	until := t.Doubted
 	if t.Deadline.After(until) {
 		until = t.Deadline
 	}
-	left := until.Add(blockTime).Sub(now)
-	return left > 0 && left < 10*time.Minute
+	return until.Add(blockTime).Sub(now)
+}
+
+// orUnblock shortens a wait to when the doubt lets other submissions go.
+func (s *Service) orUnblock(row journal.Task, now time.Time, wait time.Duration) time.Duration {
+	if row.InDoubt && blocks(row, now) {
+		return min(wait, blockedFor(row, now))
+	}
+	return wait
 }
 
 // unblock lets other submissions of the model go: windows overlap no more.
@@ -105,18 +120,20 @@ func (s *Service) nextReading(row journal.Task, now time.Time) time.Duration {
 	if row.Looked.Before(row.Doubted) || row.Looked.After(now) || row.Doubted.After(now) {
 		return 0 // not yet read, or the clock was set back
 	}
-	dues := append(slices.Clone(readingsAfter), s.cfg.UnknownGrace, s.cfg.UnknownGrace+time.Second)
-	slices.Sort(dues)
-	for _, due := range dues {
-		if last < due && due <= 10*time.Minute {
-			return max(due-since, 0)
-		}
-	}
 	gap := time.Minute
 	if since > 10*time.Minute {
 		gap = time.Hour
 	}
-	return max(gap-now.Sub(row.Looked), 0)
+	next := gap - now.Sub(row.Looked)
+	for _, due := range append(slices.Clone(readingsAfter), s.cfg.UnknownGrace) {
+		if last < due {
+			next = min(next, due-since)
+		}
+	}
+	if row.Reads > 0 && now.Sub(row.Sent) <= provable { // one more list may settle it
+		next = min(next, time.Second-now.Sub(row.Looked))
+	}
+	return max(next, 0)
 }
 
 // noteReading writes down that the list was read and settled nothing.
@@ -129,7 +146,7 @@ func (s *Service) noteReading(ctx context.Context, doubt journal.Task, why strin
 func (s *Service) noteAbsence(ctx context.Context, doubt journal.Task) error {
 	return s.noteDoubt(ctx, doubt, func(t *journal.Task, now time.Time) {
 		t.Looked = now
-		if now.Sub(t.Doubted) < s.cfg.UnknownGrace || now.Sub(t.Sent) > linkLife-time.Hour {
+		if now.Sub(t.Doubted) < s.cfg.UnknownGrace || now.Sub(t.Sent) > provable {
 			return // too early to tell, or so late that the list has forgotten
 		}
 		if t.Reads++; t.Reads >= 2 {
