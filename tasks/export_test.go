@@ -18,3 +18,6 @@ func (f Forecast) Next(age time.Duration) time.Duration {
 
 // Price is what a query costs.
 func (f Forecast) Price() time.Duration { return f.f.price() }
+
+// Backoff is how long a task waits after so many POSTs.
+func Backoff(posts int, err error) time.Duration { return backoff(posts, err) }
