@@ -48,9 +48,6 @@ func TestLostAnswerIsFoundInABadList(t *testing.T) {
 		"ends in the middle":   func(w *world) { w.inject(simulator.Fault{Op: "list", Kind: "truncate", N: 4}) },
 		"lies for a while":     func(w *world) { w.inject(simulator.Fault{Op: "list", Kind: "lie", N: 10}) },
 		"hangs":                func(w *world) { w.inject(simulator.Fault{Op: "list", Kind: "hang", N: 3}) },
-		"holds 10,000 foreign tasks": func(w *world) {
-			w.admin("foreign", `{"n":10000,"model":"wan2.2-t2i-flash","size":"512*512","spread_ms":80000000}`)
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, simulator.Options{}, func(w *world) {
@@ -234,28 +231,32 @@ func TestForeignIDCostsOneReadingOfTheList(t *testing.T) {
 }
 
 // TestForeignRowYields: somebody asked for a service id by hand while our own
-// submission with that id was still a question.
+// submission with that id was still a question, and the list did not show it yet.
 func TestForeignRowYields(t *testing.T) {
+	const prompt = "a door [sim:cut-after]"
 	inWorld(t, simulator.Options{}, func(w *world) {
-		l := w.live()
+		hidden := true
+		l := w.live(func(c *tasks.Config) {
+			c.Client.Transport = bendList(w.sim, func(p *listed) {
+				if hidden {
+					p.hide(w.created(prompt))
+				}
+			})
+		})
 		defer l.end()
-		w.inject(simulator.Fault{Op: "list", Kind: "status", Status: 503, N: 12})
-		ticket, err := l.Generate(w.Context(), flash("a door [sim:cut-after]"))
-		if err != nil {
-			w.Fatal(err)
-		}
+		ticket := l.order(flash(prompt))
 		time.Sleep(20 * time.Second)
-		var id string
-		for _, entry := range w.sim.Log() {
-			if entry.TaskID != "" {
-				id = entry.TaskID
-			}
+		byHand, err := l.Attend(w.Context(), tasks.Caller{Owner: "me", AdoptForeign: true}, w.created(prompt))
+		if err != nil || byHand.Task().ID == ticket.Task().ID {
+			w.Fatalf("by the service's id: got %s, %v, want a row of its own for now", byHand.Task().ID, err)
 		}
-		_, _ = l.Attend(w.Context(), tasks.Caller{Owner: "me", AdoptForeign: true}, id)
-		task := l.wait(ticket)
-		l.mustKeep(task, 1)
-		if task.UpstreamTaskID != id {
-			w.Errorf("got task %s of the service, want %s", task.UpstreamTaskID, id)
+		hidden = false
+		l.mustBe(l.wait(ticket))
+		if got := l.now(byHand.Task().ID); got.State != tasks.Canceled || !strings.Contains(got.Reason, ticket.Task().ID) {
+			w.Errorf("the row that was made by hand is %s (%s), want CANCELED with the name of the task", got.State, got.Reason)
+		}
+		if b, err := l.Budget(w.Context(), me); err != nil || b.ImagesToday != 1 {
+			w.Errorf("budget: got %+v, %v, want 1", b, err)
 		}
 	})
 }
