@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"database/sql"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,23 @@ func TestCanceledAndAskedAgainIsOneOrder(t *testing.T) {
 		synctest.Wait()
 		p.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`, call("2", "generate_image", flower))
 		p.answer("2")
+		if got := w.sim.Stats().Accepted; got != 1 {
+			t.Errorf("orders at the service: got %d, want 1", got)
+		}
+	})
+}
+
+// "Still running" delivers nothing: the same call again finds the task.
+func TestAskedAgainAfterStillRunningIsOneOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := dial(t, w)
+		p.start()
+		for _, c := range []struct{ id, wait string }{{"1", "1"}, {"2", "0"}, {"3", "100"}} {
+			p.send(call(c.id, "generate_image", strings.Replace(flower, "{", `{"wait_seconds":`+c.wait+",", 1)))
+			p.answer(c.id)
+			synctest.Wait()
+		}
 		if got := w.sim.Stats().Accepted; got != 1 {
 			t.Errorf("orders at the service: got %d, want 1", got)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"wan-image-mcp/dashscope/simulator"
+	"wan-image-mcp/resources/store"
 	"wan-image-mcp/tasks"
 )
 
@@ -83,6 +84,23 @@ func TestFullDisk(t *testing.T) {
 			})
 		})
 	}
+	// Nothing but the answer to the POST tells what became of it.
+	t.Run("while the service has the submission, and its list fails", func(t *testing.T) {
+		inWorld(t, simulator.Options{}, func(w *world) {
+			w.smallDisk("12m")
+			l := w.live()
+			defer l.end()
+			w.inject(simulator.Fault{Op: "list", Kind: "status", Status: 500, N: -1})
+			l.mustKeep(l.generate(flash("a first door")), 1)
+			ticket := l.order(flash("a door [sim:delay=5s]"))
+			time.Sleep(2 * time.Second)
+			free := w.fill()
+			time.Sleep(90 * time.Second)
+			free()
+			l.mustKeep(l.wait(ticket), 1)
+			w.mustHaveCreated(2)
+		})
+	})
 	t.Run("before the order", func(t *testing.T) {
 		inWorld(t, simulator.Options{}, func(w *world) {
 			w.smallDisk("12m")
@@ -112,5 +130,33 @@ func TestFullDisk(t *testing.T) {
 			time.Sleep(30 * time.Minute)
 			l.mustKeep(l.generate(flash("a last door")), 1)
 		})
+	})
+}
+
+// A disk that has become full since the order takes the new picture in place of
+// older ones that were delivered.
+func TestFullDiskMakesRoom(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		disk := &world{T: w.T, dir: w.TempDir()}
+		disk.smallDisk("20m")
+		l := w.live(func(c *tasks.Config) {
+			folder, err := store.Open(filepath.Join(disk.dir, "pictures"), store.Options{Transport: w.sim, AllowHosts: []string{"127.0.0.1:8080"}, MinFree: 1})
+			if err := errors.Join(err, c.Store.Close()); err != nil {
+				w.Fatal(err)
+			}
+			c.Store = folder
+		})
+		defer l.end()
+		for range 3 {
+			l.mustKeep(l.generate(flash("a delivered door")), 1)
+		}
+		ticket := l.order(flash("a door [sim:slow=20s]"))
+		time.Sleep(10 * time.Second)
+		disk.fill()
+		task, err := ticket.Wait(w.Context(), 5*time.Minute, nil)
+		if err != nil {
+			w.Fatal(err)
+		}
+		l.mustKeep(task, 1)
 	})
 }

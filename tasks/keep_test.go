@@ -2,12 +2,14 @@ package tasks_test
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/png"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +113,79 @@ func TestServerThatSleptTooLong(t *testing.T) {
 	})
 }
 
+// A link that is dead, or leads nowhere, is replaced by the one that the service
+// gives when it is asked again.
+func TestFreshLink(t *testing.T) {
+	link := regexp.MustCompile(`"url":"[^"]*"`)
+	t.Run("for one that has died", func(t *testing.T) {
+		inWorld(t, simulator.Options{}, func(w *world) {
+			l := w.live()
+			defer l.end()
+			w.inject(simulator.Fault{Op: "image", Kind: "status", Status: 503, N: -1})
+			ticket := l.order(flash("a door"))
+			l.until(ticket, tasks.Succeeded)
+			w.admin("expire", `{"links":true}`)
+			w.sim.ClearFaults()
+			task, err := ticket.Wait(w.Context(), 5*time.Minute, nil)
+			if err != nil {
+				w.Fatal(err)
+			}
+			l.mustKeep(task, 1)
+		})
+	})
+	t.Run("for one to a private address", func(t *testing.T) {
+		inWorld(t, simulator.Options{}, func(w *world) {
+			told := 0
+			l := w.live(func(c *tasks.Config) {
+				c.Client.Transport = bendTask(w.sim, func(body []byte) []byte {
+					if link.Match(body) {
+						told++
+					}
+					if told == 1 {
+						return link.ReplaceAll(body, []byte(`"url":"https://10.0.0.1/x.png"`))
+					}
+					return body
+				})
+			})
+			defer l.end()
+			task, err := l.order(flash("a door")).Wait(w.Context(), 5*time.Minute, nil)
+			if err != nil {
+				w.Fatal(err)
+			}
+			l.mustKeep(task, 1)
+		})
+	})
+}
+
+// A download is tried until the link dies, and then no more.
+func TestLinkDiesBeforeThePictureComes(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		w.inject(simulator.Fault{Op: "image", Kind: "status", Status: 503, N: -1})
+		ticket := l.order(flash("a door"))
+		l.until(ticket, tasks.Succeeded)
+		l.end()
+		time.Sleep(23*time.Hour + 50*time.Minute)
+		l = w.live()
+		defer l.end()
+		if task := l.now(ticket.Task().ID); task.Settled() {
+			w.Errorf("ten minutes before the link dies: got %+v, want it still tried", task.Pictures)
+		}
+		again, err := l.Attend(w.Context(), me, ticket.Task().ID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		task := l.wait(again)
+		if task.State != tasks.Succeeded || task.Pictures[0].Code != "LinkExpired" || task.Pictures[0].Reason == "" {
+			w.Errorf("got %s, %+v, want SUCCEEDED without its picture, for the link has expired", task.State, task.Pictures)
+		}
+		open, err := l.cfg.Journal.OpenTasks(w.Context(), "simulator")
+		if err != nil || len(open) != 0 {
+			w.Errorf("open tasks: got %d, %v, want none", len(open), err)
+		}
+	})
+}
+
 func TestDamagedPictureIsFetchedAgain(t *testing.T) {
 	inWorld(t, simulator.Options{}, func(w *world) {
 		l := w.live()
@@ -185,6 +260,56 @@ func TestReadableCopies(t *testing.T) {
 			if _, err := os.Stat(p.Path); err != nil {
 				w.Error(err)
 			}
+		}
+	})
+}
+
+// What could not be kept is not bought. What was bought is given all the same.
+func TestNoRoomNoOrder(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		l := w.live()
+		bought := flash("a door")
+		bought.IdempotencyKey = "k"
+		ticket := l.order(bought)
+		if _, err := ticket.Wait(w.Context(), time.Hour, nil); err != nil {
+			w.Fatal(err)
+		}
+		ticket.Done(false)
+		l.end()
+		l = w.live(func(c *tasks.Config) {
+			folder, err := store.Open(filepath.Join(w.dir, "pictures"), store.Options{
+				Transport: w.sim, AllowHosts: []string{"127.0.0.1:8080"}, MinFree: -1, MaxBytes: 1 << 20,
+			})
+			if err := errors.Join(err, c.Store.Close()); err != nil {
+				w.Fatal(err)
+			}
+			c.Store = folder
+		})
+		defer l.end()
+		if _, err := l.Generate(w.Context(), flash("a window")); !errors.Is(err, store.ErrNoSpace) {
+			w.Errorf("without room: got %v, want ErrNoSpace", err)
+		}
+		if again := l.generate(bought); again.ID != ticket.Task().ID {
+			w.Errorf("what was bought: got task %s, want %s", again.ID, ticket.Task().ID)
+		}
+		time.Sleep(10 * time.Minute)
+		w.mustHaveCreated(1)
+	})
+}
+
+// A folder that cannot be written costs the readable copy, never the picture.
+func TestNoReadableCopy(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		file := filepath.Join(w.dir, "file")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			w.Fatal(err)
+		}
+		l := w.live(func(c *tasks.Config) { c.OutputDir = filepath.Join(file, "out") })
+		defer l.end()
+		task := l.generate(flash("a door"))
+		l.mustKeep(task, 1)
+		if task.Pictures[0].Path != "" {
+			w.Errorf("path: got %q, want none", task.Pictures[0].Path)
 		}
 	})
 }

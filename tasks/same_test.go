@@ -3,6 +3,7 @@ package tasks_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -107,7 +108,13 @@ func TestUndeliveredOrderIsForgottenAfterAWhile(t *testing.T) {
 			w.Fatal(err)
 		}
 		first.Done(false)
-		time.Sleep(16 * time.Minute)
+		time.Sleep(14 * time.Minute)
+		again, err := l.Generate(w.Context(), flash("a door"))
+		if err != nil || again.Task().ID != first.Task().ID {
+			w.Errorf("14 minutes later: got %s, %v, want the order that nobody was given", again.Task().ID, err)
+		}
+		again.Done(false)
+		time.Sleep(2 * time.Minute)
 		if task := l.generate(flash("a door")); task.ID == first.Task().ID {
 			w.Error("16 minutes later the same arguments found the old order")
 		}
@@ -198,8 +205,8 @@ func TestBudget(t *testing.T) {
 		l := w.live(limit)
 		four := flash("doors")
 		four.Request.N = 4
-		if _, err := l.Generate(w.Context(), four); err == nil {
-			w.Error("four images in a call: got none, want a refusal")
+		if _, err := l.Generate(w.Context(), four); err == nil || !strings.Contains(err.Error(), "--max-images-per-call") {
+			w.Errorf("four images in a call: got %v, want a refusal that names the flag", err)
 		}
 		two := flash("two doors")
 		two.Request.N = 2
