@@ -44,7 +44,6 @@ func (s *Service) adopt(ctx context.Context, c Caller, id string) (journal.Task,
 		Created: now, Accepted: now, Billed: -1,
 	}
 	learn(&row, result, now)
-	row.Counted = 0 // it was not bought with this program
 	err = s.cfg.Journal.Insert(ctx, row)
 	if errors.Is(err, journal.ErrClaimed) {
 		return s.find(ctx, c, id) // another call was faster

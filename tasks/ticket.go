@@ -130,7 +130,7 @@ func (s *Service) Attend(ctx context.Context, c Caller, id string) (*Ticket, err
 // lookNow has the goroutine that works on the task look at once; where another
 // process has it, this one asks.
 func (s *Service) lookNow(ctx context.Context, row journal.Task) {
-	if row.Upstream != s.cfg.Upstream || s.nudge(row.ID) || row.UpstreamID == "" || State(row.State).Terminal() {
+	if s.nudge(row.ID) || row.UpstreamID == "" || State(row.State).Terminal() {
 		return
 	}
 	if _, err := s.look(ctx, row); err != nil {
