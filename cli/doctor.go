@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -72,7 +73,7 @@ func (p *program) examine(ctx context.Context, s *settings) []finding {
 		return append(all, failure("account", err))
 	}
 	all = append(all, examineKey(a)...)
-	all = append(all, examineProxy(ctx, a))
+	all = append(all, p.examineProxy(ctx, a))
 	if a.key == "" {
 		return all
 	}
@@ -104,7 +105,12 @@ func examineKey(a account) []finding {
 	return all
 }
 
-func examineProxy(ctx context.Context, a account) finding {
+func (p *program) examineProxy(ctx context.Context, a account) finding {
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
+		if !isProxy(p.getenv(name)) { // net/http would ignore it without a word
+			return finding{"fail", "proxy", "the environment names a proxy that is no address", "look at " + name}
+		}
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base, http.NoBody)
 	if err != nil {
 		return failure("proxy", err)
@@ -112,11 +118,21 @@ func examineProxy(ctx context.Context, a account) finding {
 	proxy, err := http.ProxyFromEnvironment(request)
 	switch {
 	case err != nil:
-		return finding{"fail", "proxy", "the environment names a proxy that is no address", "look at HTTPS_PROXY"}
+		return failure("proxy", err)
 	case proxy == nil:
 		return finding{"ok", "proxy", "none: " + request.URL.Host + " is asked directly", ""}
 	}
 	return finding{"ok", "proxy", proxy.Host + ", from the environment", ""}
+}
+
+// isProxy reports whether net/http can use the value, which may lack its scheme.
+func isProxy(value string) bool {
+	for _, text := range []string{value, "http://" + value} {
+		if u, err := url.Parse(text); err == nil && u.Scheme != "" && u.Host != "" {
+			return true
+		}
+	}
+	return value == ""
 }
 
 // examineService asks the service once for the newest task, which is free.

@@ -69,6 +69,16 @@ func TestDoctorFinds(t *testing.T) {
 			u.env["DASHSCOPE_HTTP_BASE_URL"] = late.URL + "/api/v1"
 			return nil
 		}, 0, []string{"warn  clock", "differs from the service's by 1h0m"}},
+		{"clock ahead", func(t *testing.T, u *user) []string {
+			up := newUpstream(t, u, simulatorOptions)
+			early := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Date", time.Now().Add(time.Hour + 30*time.Second).UTC().Format(http.TimeFormat))
+				up.serve(w, r)
+			}))
+			t.Cleanup(early.Close)
+			u.env["DASHSCOPE_HTTP_BASE_URL"] = early.URL + "/api/v1"
+			return nil
+		}, 0, []string{"warn  clock", "differs from the service's by -1h0m"}},
 		{"state folder", func(t *testing.T, u *user) []string {
 			newUpstream(t, u, simulatorOptions)
 			path := filepath.Join(u.home, "file")
