@@ -24,7 +24,8 @@ func figureJournal(t *testing.T) {
 	for name, got := range metrics(string(out)) {
 		switch {
 		case strings.Contains(name, "Commits/"):
-			row("%s\t%.0f\t%.2f\t%.1f", strings.TrimPrefix(name, "Commits/"), got["commits/s"], got["ms-median"], got["ms-p99"])
+			n, _ := strconv.Atoi(strings.TrimPrefix(name, "Commits/processes="))
+			row("%s\t%.0f\t%.2f\t%.1f", processes(n), got["commits/s"], got["ms-median"], got["ms-p99"])
 		case got["ratio"] == 0:
 			t.Errorf("no figures of %s:\n%s", name, out)
 		default:

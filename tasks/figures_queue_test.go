@@ -91,7 +91,7 @@ func figureQueue(t *testing.T) {
 			}
 			fifo := run("ours, first come, first served", oursInOneLine)
 			for _, n := range counts {
-				client := fmt.Sprintf("ours, %d processes", n)
+				client := "ours, " + processes(n)
 				got := run(client, ours(n))
 				print(client, got, fifo)
 				checkQueue(t, name+" "+excess+" "+client, m, excess, got, fifo)
@@ -103,6 +103,13 @@ func figureQueue(t *testing.T) {
 			}
 		}
 	}
+}
+
+func processes(n int) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", n)
 }
 
 func checkQueue(t *testing.T, name string, m limited, excess string, got, fifo queued) {

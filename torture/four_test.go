@@ -33,8 +33,8 @@ func TestFourProcesses(t *testing.T) {
 			w.calm(excess)
 			w.spendTheRest()
 			w.calm(excess)
+			w.judgeLimits(excess) // before the judge asks the service too
 			v := w.judge()
-			w.judgeLimits(excess)
 			w.judgeAnswers()
 			t.Logf("seed %d\n%sthe service counted %+v", w.seed, v.table(), w.service.stats().Models)
 			if t.Failed() {

@@ -72,7 +72,7 @@ func measure(path, name string) error {
 //	go test -run - -bench Commits ./tasks/journal
 func BenchmarkCommits(b *testing.B) {
 	for _, processes := range []int{1, 8} {
-		b.Run(fmt.Sprintf("%d processes", processes), func(b *testing.B) {
+		b.Run(fmt.Sprintf("processes=%d", processes), func(b *testing.B) {
 			for b.Loop() {
 				path := newFile(b)
 				if err := openOnly(path, ""); err != nil {
