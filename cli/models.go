@@ -63,11 +63,8 @@ orders a second the service takes and how long one takes. No key is needed.`,
 
 func (s *settings) modelRows() []modelFacts {
 	var rows []modelFacts
-	for _, m := range dashscope.Models() {
-		offer, ok := m.Offers[s.region]
-		if !ok {
-			continue
-		}
+	for _, m := range dashscope.Served(nil, s.region) {
+		offer, _ := m.Offer(s.region)
 		row := modelFacts{
 			Model: m.ID, Aliases: m.Aliases, Enabled: slices.Contains(s.models, m.ID), Default: m.ID == s.defaultModel,
 			Region: s.region, PriceCNY: offer.Price.Float64(), price: offer.Price,

@@ -141,7 +141,7 @@ func (s *settings) resolveModels() error {
 		if err != nil {
 			return fmt.Errorf("--models: %w", err)
 		}
-		if _, ok := m.Offers[s.region]; !ok {
+		if _, ok := m.Offer(s.region); !ok {
 			return fmt.Errorf("--models: region %s does not serve %s", s.region, m.ID)
 		}
 		if !slices.Contains(enabled, m.ID) {
@@ -185,10 +185,8 @@ func findModel(name string) (dashscope.Model, error) {
 // modelsOf lists the models of a region in catalogue order.
 func modelsOf(region dashscope.Region) []string {
 	var ids []string
-	for _, m := range dashscope.Models() {
-		if _, ok := m.Offers[region]; ok {
-			ids = append(ids, m.ID)
-		}
+	for _, m := range dashscope.Served(nil, region) {
+		ids = append(ids, m.ID)
 	}
 	return ids
 }

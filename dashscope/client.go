@@ -119,7 +119,7 @@ func (c *Client) create(ctx context.Context, op string, req ImageRequest) (*Resu
 }
 
 func (c *Client) notSent(op string, err error) error {
-	return &Error{Op: op, Outcome: NotSent, Region: c.Region.canonical(), Err: err}
+	return &Error{Op: op, Outcome: NotSent, Region: c.Region.Canonical(), Err: err}
 }
 
 func noSync(m *Model, region Region) Violation {
@@ -145,7 +145,7 @@ func (c *Client) Task(ctx context.Context, id string) (*Result, error) {
 func (c *Client) Tasks(ctx context.Context, filter TaskFilter) (*TaskPage, error) {
 	model := filter.Model
 	if m := findModel(model); m != nil {
-		model = c.spellings.wire(m, c.Region.canonical())
+		model = c.spellings.wire(m, c.Region.Canonical())
 	}
 	list := c.query(opTasks, http.MethodGet, "/tasks/", filter.query(model))
 	list.limit = maxList
@@ -175,7 +175,7 @@ func (c *Client) query(op, method, path string, q url.Values) call {
 }
 
 func (c *Client) badTaskID(op, id string) error {
-	return &Error{Op: op, Region: c.Region.canonical(), Err: &ValidationError{[]Violation{{
+	return &Error{Op: op, Region: c.Region.Canonical(), Err: &ValidationError{[]Violation{{
 		Field: "task_id", Value: clip(id, quoteMax), Limit: "letters, digits and hyphens",
 		Text: fmt.Sprintf("task_id %s is not an id of the service: those are letters, digits and hyphens", quote(id)),
 	}}}}

@@ -232,6 +232,27 @@ func findModel(name string) *Model {
 	return nil
 }
 
+// Served returns those of the models that the region serves, in their order. nil
+// stands for the whole catalogue. The result is the caller's own.
+func Served(models []Model, region Region) []Model {
+	if models == nil {
+		models = Models()
+	}
+	var there []Model
+	for _, m := range models {
+		if _, ok := m.Offer(region); ok {
+			there = append(there, m)
+		}
+	}
+	return there
+}
+
+// Offer tells how the region serves the model, and false where it does not.
+func (m Model) Offer(region Region) (Offer, bool) {
+	offer, ok := m.Offers[region.Canonical()]
+	return offer, ok
+}
+
 // spellings returns the shown spelling and then all others.
 func (m *Model) spellings() []string {
 	return append([]string{m.ID}, m.Aliases...)
@@ -240,9 +261,9 @@ func (m *Model) spellings() []string {
 // regions names the regions that serve the model, in the order of Regions.
 func (m *Model) regions() []string {
 	var names []string
-	for _, at := range sites {
-		if _, ok := m.Offers[at.region]; ok {
-			names = append(names, string(at.region))
+	for _, region := range Regions() {
+		if _, ok := m.Offers[region]; ok {
+			names = append(names, string(region))
 		}
 	}
 	return names

@@ -83,6 +83,26 @@ func TestLookupModel(t *testing.T) {
 	}
 }
 
+// Every name of a region asks for the same offer, and none means Beijing.
+func TestOffer(t *testing.T) {
+	m, _ := dashscope.LookupModel("wanx2.0-t2i-turbo")
+	for region, want := range map[dashscope.Region]bool{"": true, "beijing": true, "cn-beijing": true, "singapore": false, "mars": false} {
+		offer, ok := m.Offer(region)
+		if ok != want || (offer.Price > 0) != want {
+			t.Errorf("Offer(%q) = %+v, %v; want one: %v", region, offer, ok, want)
+		}
+		if got := dashscope.Served([]dashscope.Model{m}, region); (len(got) == 1) != want {
+			t.Errorf("Served by %q: %d models, want it there: %v", region, len(got), want)
+		}
+	}
+	if got := len(dashscope.Served(nil, dashscope.Singapore)); got != 6 {
+		t.Errorf("Singapore serves %d models, want 6", got)
+	}
+	if got := len(dashscope.Served([]dashscope.Model{}, dashscope.Singapore)); got != 0 {
+		t.Errorf("of no models Singapore serves %d", got)
+	}
+}
+
 func TestTheCatalogueCannotBeChanged(t *testing.T) {
 	before := dashscope.Models()
 	m, _ := dashscope.LookupModel("wan2.1-t2i-plus")

@@ -142,7 +142,7 @@ func (e *Error) advice() (text string, said bool) {
 }
 
 func (e *Error) adviceOnKind() string {
-	region := e.Region.canonical()
+	region := e.Region.Canonical()
 	switch {
 	case errors.Is(e.Err, ErrOtherSpelling):
 		return "the service does not know the model under this spelling: the other one will be sent from now on, try once more"

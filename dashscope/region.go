@@ -95,9 +95,9 @@ func (r Region) BaseURL(workspace string) (string, error) {
 	return "https://" + at.classic + "/api/v1", nil
 }
 
-// canonical gives the zero value and other names of a region their meaning; what
+// Canonical gives the zero value and other names of a region their meaning; what
 // is no region stays as it is.
-func (r Region) canonical() Region {
+func (r Region) Canonical() Region {
 	if at, err := findSite(string(r)); err == nil {
 		return at.region
 	}

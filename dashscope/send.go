@@ -150,7 +150,7 @@ var (
 // or not at all.
 func (c *Client) fail(out call, got reply) *Error {
 	e := &Error{
-		Op: out.op, Status: got.status, RetryAfter: got.retryAfter, Region: c.Region.canonical(),
+		Op: out.op, Status: got.status, RetryAfter: got.retryAfter, Region: c.Region.Canonical(),
 		Code: c.scrub(got.body.code()), RequestID: c.scrub(got.body.requestID()), Err: got.err,
 	}
 	switch {

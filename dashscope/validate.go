@@ -63,10 +63,8 @@ func (m *Model) checkRegion(region Region) []Violation {
 		return nil
 	}
 	var there []string
-	for i := range catalogue {
-		if _, ok := catalogue[i].Offers[at.region]; ok {
-			there = append(there, catalogue[i].ID)
-		}
+	for _, other := range Served(nil, at.region) {
+		there = append(there, other.ID)
 	}
 	return []Violation{{
 		Field: "model", Value: m.ID, Limit: joinAnd(there), Nearest: there,

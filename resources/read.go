@@ -95,7 +95,7 @@ type modelFacts struct {
 }
 
 func (s *Shelf) facts(m dashscope.Model) modelFacts {
-	offer := m.Offers[s.region]
+	offer, _ := m.Offer(s.region)
 	enabled := slices.ContainsFunc(s.models, func(other dashscope.Model) bool { return other.ID == m.ID })
 	sizes := make(map[string]string, len(m.Shapes))
 	for _, shape := range m.Shapes {

@@ -12,7 +12,6 @@ package resources
 import (
 	"context"
 	"log/slog"
-	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -47,17 +46,10 @@ type Shelf struct {
 
 // New makes a Shelf.
 func New(d Deps) *Shelf {
-	s := &Shelf{service: d.Service, models: d.Models, region: d.Region, caller: d.Caller, log: d.Logger}
-	if s.models == nil {
-		s.models = dashscope.Models()
+	s := &Shelf{
+		service: d.Service, models: dashscope.Served(d.Models, d.Region), region: d.Region.Canonical(),
+		caller: d.Caller, log: d.Logger,
 	}
-	if s.region == "" {
-		s.region = dashscope.Beijing
-	}
-	s.models = slices.DeleteFunc(slices.Clone(s.models), func(m dashscope.Model) bool {
-		_, served := m.Offers[s.region]
-		return !served
-	})
 	if s.caller == nil {
 		s.caller = func(context.Context) tasks.Caller { return tasks.Caller{} }
 	}

@@ -91,7 +91,7 @@ func (s *Service) intent(o Order, request dashscope.ImageRequest) (journal.Inten
 		return journal.Intent{}, err
 	}
 	now := time.Now()
-	offer := model.Offers[region(s.cfg.Client.Region)]
+	offer, _ := model.Offer(s.cfg.Client.Region)
 	return journal.Intent{
 		Task: journal.Task{
 			ID: newID(), Upstream: s.cfg.Upstream, Owner: o.Caller.Owner, Session: o.Caller.Session,
@@ -135,11 +135,4 @@ func newSeed() *int64 {
 	}
 	seed := n.Int64()
 	return &seed
-}
-
-func region(r dashscope.Region) dashscope.Region {
-	if r == "" {
-		return dashscope.Beijing
-	}
-	return r
 }

@@ -107,7 +107,7 @@ func (s *Service) hasBegun(ctx context.Context, row journal.Task, d *driver) boo
 		return true
 	}
 	model, _ := dashscope.LookupModel(row.Model)
-	offer, offered := model.Offers[region(s.cfg.Client.Region)]
+	offer, offered := model.Offer(s.cfg.Client.Region)
 	ahead, err := s.cfg.Journal.Ahead(ctx, row)
 	switch {
 	case err != nil || !offered || State(row.State) == Running:

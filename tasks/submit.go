@@ -64,7 +64,7 @@ func (s *Service) callUp(ctx context.Context) time.Duration {
 
 func (s *Service) callUpModel(ctx context.Context, name string) (again time.Duration, err error) {
 	model, ok := dashscope.LookupModel(name)
-	offer := model.Offers[region(s.cfg.Client.Region)]
+	offer, _ := model.Offer(s.cfg.Client.Region)
 	if !ok || offer.Running == 0 {
 		return otherTurn, s.abandonLine(ctx, name)
 	}
@@ -99,7 +99,7 @@ func (s *Service) abandonLine(ctx context.Context, model string) error {
 	rows, err := s.cfg.Journal.OpenTasks(ctx, s.cfg.Upstream)
 	for _, row := range rows {
 		if row.Model == model && row.Holder == s.self.id {
-			_, failed := s.abandon(ctx, row, fmt.Sprintf("Model %s is not offered in region %s. Nothing was bought.", model, region(s.cfg.Client.Region)))
+			_, failed := s.abandon(ctx, row, fmt.Sprintf("Model %s is not offered in region %s. Nothing was bought.", model, s.cfg.Client.Region.Canonical()))
 			err = errors.Join(err, failed)
 		}
 	}
@@ -160,7 +160,8 @@ func (s *Service) makeRoomAfter(ctx context.Context, row journal.Task) {
 		return
 	}
 	model, _ := dashscope.LookupModel(row.Model)
-	next := time.Now().Add(spacing(model.Offers[region(s.cfg.Client.Region)]) - usualTrip)
+	offer, _ := model.Offer(s.cfg.Client.Region)
+	next := time.Now().Add(spacing(offer) - usualTrip)
 	if err := s.cfg.Journal.SlowDown(context.WithoutCancel(ctx), row.Upstream, row.Model, next, false); err != nil {
 		s.log.Error("the pace could not be lowered", "model", row.Model, "error", err)
 	}

@@ -148,7 +148,10 @@ func promptMax(m dashscope.Model) int         { return m.PromptMax }
 func negativePromptMax(m dashscope.Model) int { return m.NegativePromptMax }
 func maxN(m dashscope.Model) int              { return m.MaxN }
 
-func (h *handlers) price(m dashscope.Model) string { return m.Offers[h.Region].Price.String() }
+func (h *handlers) price(m dashscope.Model) string {
+	offer, _ := m.Offer(h.Region)
+	return offer.Price.String()
+}
 
 // sizes words which sizes a model takes.
 func sizes(m dashscope.Model) string {

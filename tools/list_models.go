@@ -86,7 +86,7 @@ func (p listParams) check(*handlers) problems {
 }
 
 func (h *handlers) model(m dashscope.Model) modelAnswer {
-	offer, served := m.Offers[h.Region]
+	offer, served := m.Offer(h.Region)
 	a := modelAnswer{
 		Model: m.ID, AlsoKnownAs: m.Aliases, Enabled: enabled(h.Models, m.ID), Served: served,
 		PromptMax: m.PromptMax, NegativePromptMax: m.NegativePromptMax,

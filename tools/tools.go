@@ -96,7 +96,7 @@ func newHandlers(s *server.MCPServer, d Deps) (*handlers, error) {
 	if err := d.Results.validate(); err != nil {
 		return nil, err
 	}
-	d.Region = cmp.Or(d.Region, dashscope.Beijing)
+	d.Region = d.Region.Canonical()
 	d.DefaultWait = cmp.Or(d.DefaultWait, defaultWait)
 	d.MaxImages = cmp.Or(d.MaxImages, maxImages)
 	if err := d.pickModels(); err != nil {
@@ -118,13 +118,7 @@ func newHandlers(s *server.MCPServer, d Deps) (*handlers, error) {
 }
 
 func (d *Deps) pickModels() error {
-	if d.Models == nil {
-		d.Models = dashscope.Models()
-	}
-	d.Models = slices.DeleteFunc(slices.Clone(d.Models), func(m dashscope.Model) bool {
-		_, served := m.Offers[d.Region]
-		return !served
-	})
+	d.Models = dashscope.Served(d.Models, d.Region)
 	if len(d.Models) == 0 {
 		return fmt.Errorf("none of the enabled models is served in region %s", d.Region)
 	}
