@@ -8,8 +8,5 @@ func Root() *cobra.Command { return (&program{}).root() }
 // EnvName is the variable of a flag.
 var EnvName = envName
 
-// SizesOf says which sizes a model takes.
-var SizesOf = sizesOf
-
 // Passing tells a program that go run has built.
 var Passing = passing

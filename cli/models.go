@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -68,7 +67,7 @@ func (s *settings) modelRows() []modelFacts {
 		row := modelFacts{
 			Model: m.ID, Aliases: m.Aliases, Enabled: slices.Contains(s.models, m.ID), Default: m.ID == s.defaultModel,
 			Region: s.region, PriceCNY: offer.Price.Float64(), price: offer.Price,
-			DefaultSize: m.DefaultSize.String(), Sizes: sizesOf(m), AspectRatios: map[string]string{},
+			DefaultSize: m.DefaultSize.String(), Sizes: m.Sizes.String(), AspectRatios: map[string]string{},
 			PromptMax: m.PromptMax, NegativePromptMax: m.NegativePromptMax, MaxImages: m.MaxN,
 			SubmitsPerSecond: offer.SubmitsPerSecond, Running: offer.Running,
 			TypicalSeconds: m.Typical.Seconds(), Source: m.Source,
@@ -79,15 +78,6 @@ func (s *settings) modelRows() []modelFacts {
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-// sizesOf says which sizes are legal.
-func sizesOf(m dashscope.Model) string {
-	rules := []string{m.Sizes.String()}
-	for _, size := range m.Sizes.Also {
-		rules = append(rules, size.String())
-	}
-	return strings.Join(rules, ", ")
 }
 
 func (p *program) printModels(rows []modelFacts) error {

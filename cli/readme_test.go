@@ -111,7 +111,7 @@ func modelsTable() string {
 	for _, m := range dashscope.Models() {
 		rows = append(rows, []string{
 			"`" + m.ID + "`", price(m, dashscope.Beijing), price(m, dashscope.Singapore),
-			fmt.Sprint(m.PromptMax), m.DefaultSize.String(), cli.SizesOf(m),
+			fmt.Sprint(m.PromptMax), m.DefaultSize.String(), m.Sizes.String(),
 		})
 	}
 	return table([]string{"model", "CNY, Beijing", "CNY, Singapore", "longest prompt", "default size", "legal sizes"}, rows)

@@ -104,23 +104,17 @@ func (m *Model) sizeSchema() schema {
 	rule := m.Sizes
 	low, high := rule.sides()
 	s := schema{
-		Type:    "string",
-		Pattern: fmt.Sprintf(`^(%[1]s)\*(%[1]s)$`, digitRange(low, high)),
-		Default: m.DefaultSize.String(),
+		Type:        "string",
+		Description: fmt.Sprintf("width*height: %s. Not together with aspect_ratio.", rule),
+		Pattern:     fmt.Sprintf(`^(%[1]s)\*(%[1]s)$`, digitRange(low, high)),
+		Default:     m.DefaultSize.String(),
 		Sizes: &schemaSizes{
 			MinPixels: rule.MinPixels, MaxPixels: rule.MaxPixels, MaxRatio: rule.MaxRatio,
-			MinSide: rule.MinSide, MaxSide: rule.MaxSide,
+			MinSide: rule.MinSide, MaxSide: rule.MaxSide, Also: sizeTexts(rule.Also),
 		},
 	}
 	for _, shape := range m.Shapes {
 		s.Examples = append(s.Examples, shape.Size.String())
-	}
-	for _, size := range rule.Also {
-		s.Sizes.Also = append(s.Sizes.Also, size.String())
-	}
-	s.Description = fmt.Sprintf("width*height: %s. Not together with aspect_ratio.", rule)
-	if len(s.Sizes.Also) > 0 {
-		s.Description = fmt.Sprintf("width*height: %s; also %s. Not together with aspect_ratio.", rule, joinAnd(s.Sizes.Also))
 	}
 	return s
 }

@@ -67,7 +67,8 @@ func (r SizeRule) Allows(s Size) bool {
 		(r.MaxSide == 0 || long <= r.MaxSide)
 }
 
-// String says the rule in words: "1638400 to 2073600 pixels, ratio 1:4 to 4:1".
+// String says the rule in words: "1638400 to 2073600 pixels, ratio 1:4 to 4:1, also
+// 1104*1472 and 1472*1104".
 func (r SizeRule) String() string {
 	var parts []string
 	if r.MaxPixels > 0 {
@@ -79,7 +80,18 @@ func (r SizeRule) String() string {
 	if r.MaxSide > 0 {
 		parts = append(parts, fmt.Sprintf("each side %d to %d pixels", r.MinSide, r.MaxSide))
 	}
+	if len(r.Also) > 0 {
+		parts = append(parts, "also "+joinAnd(sizeTexts(r.Also)))
+	}
 	return strings.Join(parts, ", ")
+}
+
+func sizeTexts(sizes []Size) []string {
+	var all []string
+	for _, s := range sizes {
+		all = append(all, s.String())
+	}
+	return all
 }
 
 // distance says how different two shapes are: 0 = equal, symmetric for turning.

@@ -25,9 +25,7 @@ func (m *Model) checkSize(r ImageRequest) []Violation {
 		return nil
 	}
 	near := m.Nearest(size)
-	for _, s := range near {
-		v.Nearest = append(v.Nearest, s.String())
-	}
+	v.Nearest = sizeTexts(near)
 	v.Text = fmt.Sprintf("size %s %s: %s", size, m.broken(size), m.instead(size, near))
 	return []Violation{v}
 }

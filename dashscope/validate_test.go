@@ -130,7 +130,7 @@ func TestViolationFields(t *testing.T) {
 	r := flowerShop()
 	r.Size = "2048*1152"
 	want := []dashscope.Violation{{
-		Field: "size", Value: "2048*1152", Limit: "1638400 to 2073600 pixels, ratio 1:4 to 4:1", Unit: "pixels",
+		Field: "size", Value: "2048*1152", Limit: "1638400 to 2073600 pixels, ratio 1:4 to 4:1, also 1104*1472, 1472*1104, 960*1696 and 1696*960", Unit: "pixels",
 		Nearest: []string{"1696*960", "1920*1080", "1472*1104"},
 		Text:    "size 2048*1152 has 2359296 pixels; wan2.6-t2i takes at most 2073600: for 16:9 use 1696*960, or 1920*1080, the nearest legal size",
 	}}

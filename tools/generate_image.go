@@ -155,15 +155,7 @@ func (h *handlers) price(m dashscope.Model) string {
 
 // sizes words which sizes a model takes.
 func sizes(m dashscope.Model) string {
-	s := m.Sizes.String()
-	if len(m.Sizes.Also) > 0 {
-		also := make([]string, len(m.Sizes.Also))
-		for i, size := range m.Sizes.Also {
-			also[i] = size.String()
-		}
-		s += ", also " + list(also, "and")
-	}
-	return s + ", default " + m.DefaultSize.String()
+	return m.Sizes.String() + ", default " + m.DefaultSize.String()
 }
 
 // shapes words the recommended size of each aspect ratio.
