@@ -2,13 +2,17 @@ package cli_test
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"wan-image-mcp/cli"
+	"wan-image-mcp/dashscope"
 )
 
 // TestUsage: a wrong command line ends with 2, says what is wrong and what to do.
@@ -166,11 +170,38 @@ func TestModels(t *testing.T) {
 	got := newUser(t).mustRun(t, "models", "--models", "wanx2.1-t2i-plus,wan2.2-t2i-flash", "--default-model", "wan2.2-t2i-flash").stdout
 	for _, want := range []string{
 		"wan2.6-t2i (not enabled)", "wan2.1-t2i-plus ", "wan2.2-t2i-flash (default)", "wanx2.0-t2i-turbo (not enabled)",
-		"0.14", "2100", "1638400 to 2073600 pixels",
+		"0.14", "2100", "1638400 to 2073600 pixels", "also 1104*1472, ",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("models does not say %q:\n%s", want, got)
 		}
+	}
+	for line := range strings.Lines(got) {
+		if len(line) > 80 {
+			t.Errorf("models writes a line of %d characters, which a narrow terminal breaks:\n%s", len(line), line)
+		}
+	}
+}
+
+// TestModelsJSON: the names are those of list_models and wan://models.
+func TestModelsJSON(t *testing.T) {
+	var got []map[string]any
+	if err := json.Unmarshal([]byte(newUser(t).mustRun(t, "models", "--json", "--region", "singapore", "--models", "wan2.6-t2i").stdout), &got); err != nil || len(got) != 6 {
+		t.Fatalf("got %d models and %v, want the six of singapore", len(got), err)
+	}
+	facts, err := json.Marshal(dashscope.Models()[0].Facts(dashscope.Singapore))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"region": "singapore", "enabled": true, "default": true, "source": dashscope.Models()[0].Source}
+	if err := json.Unmarshal(facts, &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got[0]); diff != "" {
+		t.Error("(-want +got):\n" + diff)
+	}
+	if got[1]["enabled"] != false || got[1]["default"] != nil {
+		t.Errorf("%v is enabled, want wan2.6-t2i alone", got[1]["model"])
 	}
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -10,25 +11,13 @@ import (
 	"wan-image-mcp/dashscope"
 )
 
-// modelFacts is one row of the models command.
-type modelFacts struct {
-	Model             string            `json:"model"`
-	Aliases           []string          `json:"aliases,omitempty"`
-	Enabled           bool              `json:"enabled"`
-	Default           bool              `json:"default,omitempty"`
-	Region            dashscope.Region  `json:"region"`
-	PriceCNY          float64           `json:"price_cny"`
-	DefaultSize       string            `json:"default_size"`
-	Sizes             string            `json:"sizes"`
-	AspectRatios      map[string]string `json:"aspect_ratios"`
-	PromptMax         int               `json:"prompt_max"`
-	NegativePromptMax int               `json:"negative_prompt_max"`
-	MaxImages         int               `json:"max_images"`
-	SubmitsPerSecond  float64           `json:"submits_per_second"`
-	Running           int               `json:"running"`
-	TypicalSeconds    float64           `json:"typical_seconds"`
-	Source            string            `json:"source"`
-	price             dashscope.CNY
+// modelRow is one model of the models command.
+type modelRow struct {
+	dashscope.Facts
+	Region  dashscope.Region `json:"region"`
+	Enabled bool             `json:"enabled"`
+	Default bool             `json:"default,omitempty"`
+	Source  string           `json:"source"`
 }
 
 func (p *program) modelsCommand() *cobra.Command {
@@ -37,8 +26,8 @@ func (p *program) modelsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "models", SuggestFor: []string{"list"},
 		Short: "List the models with limits and prices",
-		Long: `Lists the models that the region serves: the list price of one image, the legal
-sizes, the longest prompt in characters (a Chinese character counts one), how many
+		Long: `Lists the models that the region serves: the list price of one image, its usual and
+legal sizes, the longest prompt in characters (a Chinese character counts one), how many
 orders a second the service takes and how long one takes. No key is needed.`,
 		Example: `  wan-image-mcp models
   wan-image-mcp models --region singapore --json`,
@@ -60,29 +49,18 @@ orders a second the service takes and how long one takes. No key is needed.`,
 	return cmd
 }
 
-func (s *settings) modelRows() []modelFacts {
-	var rows []modelFacts
+func (s *settings) modelRows() []modelRow {
+	var rows []modelRow
 	for _, m := range dashscope.Served(nil, s.region) {
-		offer, _ := m.Offer(s.region)
-		row := modelFacts{
-			Model: m.ID, Aliases: m.Aliases, Enabled: slices.Contains(s.models, m.ID), Default: m.ID == s.defaultModel,
-			Region: s.region, PriceCNY: offer.Price.Float64(), price: offer.Price,
-			DefaultSize: m.DefaultSize.String(), Sizes: m.Sizes.String(), AspectRatios: map[string]string{},
-			PromptMax: m.PromptMax, NegativePromptMax: m.NegativePromptMax, MaxImages: m.MaxN,
-			SubmitsPerSecond: offer.SubmitsPerSecond, Running: offer.Running,
-			TypicalSeconds: m.Typical.Seconds(), Source: m.Source,
-		}
-		for _, shape := range m.Shapes {
-			row.AspectRatios[shape.Ratio] = shape.Size.String()
-		}
-		rows = append(rows, row)
+		rows = append(rows, modelRow{m.Facts(s.region), s.region, slices.Contains(s.models, m.ID), m.ID == s.defaultModel, m.Source})
 	}
 	return rows
 }
 
-func (p *program) printModels(rows []modelFacts) error {
+// printModels writes two tables: one would be too wide for a terminal.
+func (p *program) printModels(rows []modelRow) error {
 	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "MODEL\tCNY/IMAGE\tPROMPT\tDEFAULT SIZE\tORDERS/S\tTAKES\tSIZES")
+	fmt.Fprintln(w, "MODEL\tCNY/IMAGE\tPROMPT\tSIZE\tORDERS/S\tTAKES")
 	for _, r := range rows {
 		note := ""
 		switch {
@@ -91,8 +69,12 @@ func (p *program) printModels(rows []modelFacts) error {
 		case !r.Enabled:
 			note = " (not enabled)"
 		}
-		fmt.Fprintf(w, "%s%s\t%s\t%d\t%s\t%g\t%.0f s\t%s\n",
-			r.Model, note, r.price, r.PromptMax, r.DefaultSize, r.SubmitsPerSecond, r.TypicalSeconds, r.Sizes)
+		fmt.Fprintf(w, "%s%s\t%s\t%d\t%s\t%g\t%.0f s\n",
+			r.Model, note, r.Price(), r.PromptMax, r.DefaultSize, r.PerSecond, r.TypicalSeconds)
+	}
+	fmt.Fprintln(w, "\nMODEL\tLEGAL SIZES")
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\n", r.Model, strings.Replace(r.Sizes, ", also ", ",\n\talso ", 1))
 	}
 	return w.Flush()
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"math"
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
@@ -184,4 +183,4 @@ func budgetLine(b tasks.Budget, simulated bool) string {
 }
 
 // yuan writes an amount of money with at least two decimals.
-func yuan(amount float64) string { return dashscope.CNY(math.Round(amount * 1e6)).String() }
+func yuan(amount float64) string { return dashscope.Yuan(amount).String() }

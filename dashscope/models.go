@@ -3,6 +3,7 @@ package dashscope
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ const MaxSeed = 2147483647
 type CNY int64
 
 const yuan = 1_000_000
+
+// Yuan is an amount given in yuan, to the nearest millionth.
+func Yuan(amount float64) CNY { return CNY(math.Round(amount * yuan)) }
 
 // String writes the amount with at least two decimals: 0.20, 0.220177.
 func (c CNY) String() string {

@@ -124,8 +124,10 @@ func TestCNY(t *testing.T) {
 			t.Errorf("CNY(%d) = %s, want %s", int64(amount), got, want)
 		}
 	}
-	if got := dashscope.CNY(220177).Float64(); got != 0.220177 {
-		t.Errorf("Float64 = %v", got)
+	for _, amount := range []dashscope.CNY{220177, 366962, 140000, -1, 0, 999999999999} {
+		if got := dashscope.Yuan(amount.Float64()); got != amount {
+			t.Errorf("Yuan(%v) = %d, want %d", amount.Float64(), int64(got), int64(amount))
+		}
 	}
 }
 

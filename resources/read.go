@@ -35,7 +35,7 @@ func (s *Shelf) read(ctx context.Context, req mcp.ReadResourceRequest) ([]mcp.Re
 		}
 		return asJSON(uri, budget)
 	case f.reference.model != "":
-		return asJSON(uri, s.facts(f.model))
+		return asJSON(uri, s.model(f.model))
 	case f.n == 0:
 		return asJSON(uri, f.task.Answer())
 	}
@@ -75,38 +75,16 @@ func asJSON(uri string, v any) ([]mcp.ResourceContents, error) {
 	return []mcp.ResourceContents{mcp.TextResourceContents{URI: uri, MIMEType: jsonType, Text: string(text)}}, nil
 }
 
-// modelFacts is what wan://models/{model} tells.
-type modelFacts struct {
-	Model             string            `json:"model"`
-	Aliases           []string          `json:"aliases,omitempty"`
-	Enabled           bool              `json:"enabled"` // on this server, in its region
-	Region            dashscope.Region  `json:"region"`
-	PriceCNY          float64           `json:"price_cny,omitempty"` // of one picture, there
-	SubmitsPerSecond  float64           `json:"submits_per_second,omitempty"`
-	RunningAtOnce     int               `json:"running_at_once,omitempty"`
-	TypicalSeconds    float64           `json:"typical_seconds"`
-	PromptMax         int               `json:"prompt_max_characters"`
-	NegativePromptMax int               `json:"negative_prompt_max_characters"`
-	DefaultSize       string            `json:"default_size"`
-	SizesByRatio      map[string]string `json:"sizes_by_aspect_ratio"`
-	MaxN              int               `json:"max_n"`
-	Source            string            `json:"source"`
-	Schema            json.RawMessage   `json:"schema"` // of generate_image's arguments for this model
+// modelAnswer is what wan://models/{model} tells.
+type modelAnswer struct {
+	dashscope.Facts
+	Region  dashscope.Region `json:"region"`
+	Enabled bool             `json:"enabled"` // on this server, in its region
+	Source  string           `json:"source"`
+	Schema  json.RawMessage  `json:"schema"` // of generate_image's arguments for this model
 }
 
-func (s *Shelf) facts(m dashscope.Model) modelFacts {
-	offer, _ := m.Offer(s.region)
+func (s *Shelf) model(m dashscope.Model) modelAnswer {
 	enabled := slices.ContainsFunc(s.models, func(other dashscope.Model) bool { return other.ID == m.ID })
-	sizes := make(map[string]string, len(m.Shapes))
-	for _, shape := range m.Shapes {
-		sizes[shape.Ratio] = shape.Size.String()
-	}
-	return modelFacts{
-		Model: m.ID, Aliases: m.Aliases, Enabled: enabled, Region: s.region,
-		PriceCNY: offer.Price.Float64(), SubmitsPerSecond: offer.SubmitsPerSecond, RunningAtOnce: offer.Running,
-		TypicalSeconds: m.Typical.Seconds(),
-		PromptMax:      m.PromptMax, NegativePromptMax: m.NegativePromptMax,
-		DefaultSize: m.DefaultSize.String(), SizesByRatio: sizes, MaxN: m.MaxN,
-		Source: m.Source, Schema: m.JSONSchema(),
-	}
+	return modelAnswer{m.Facts(s.region), s.region, enabled, m.Source, m.JSONSchema()}
 }

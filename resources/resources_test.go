@@ -216,11 +216,11 @@ func TestReadModel(t *testing.T) {
 	models := dashscope.Models()
 	inBubble(t, func(d *resources.Deps) { d.Models, d.Region = models[:5], dashscope.Singapore }, func(s *shelf) {
 		for uri, want := range map[string]string{
-			"wan://models/wan2.6-t2i":        `"model":"wan2.6-t2i","enabled":true,"region":"singapore","price_cny":0.220177`,
+			"wan://models/wan2.6-t2i":        `"price_cny":0.220177,"submits_per_second":5,"running_at_once":5,"typical_seconds":27.5,"region":"singapore","enabled":true`,
 			"wan://models/WAN2.6-T2I":        `"model":"wan2.6-t2i"`,
-			"wan://models/wanx2.1-t2i-plus":  `"model":"wan2.1-t2i-plus","aliases":["wanx2.1-t2i-plus"],"enabled":true`,
-			"wan://models/wan2.1-t2i-turbo":  `"enabled":false`,                                        // switched off
-			"wan://models/wanx2.0-t2i-turbo": `"enabled":false,"region":"singapore","typical_seconds"`, // not served there
+			"wan://models/wanx2.1-t2i-plus":  `"model":"wan2.1-t2i-plus","also_known_as":["wanx2.1-t2i-plus"],"served":true`,
+			"wan://models/wan2.1-t2i-turbo":  `"enabled":false`,                                       // switched off
+			"wan://models/wanx2.0-t2i-turbo": `"served":false,"regions":["beijing"],"prompt_max":800`, // not served there
 		} {
 			got := s.read(uri)
 			if got.Error != nil || !strings.Contains(got.Result.Contents[0].Text, want) || got.Result.Contents[0].URI != uri {

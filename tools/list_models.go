@@ -3,7 +3,6 @@ package tools
 import (
 	"context"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -26,30 +25,11 @@ type listAnswer struct {
 	Models       []modelAnswer    `json:"models"`
 }
 
-// modelAnswer is one model. What a region does not serve has no price there.
+// modelAnswer is one model, and what this server makes of it.
 type modelAnswer struct {
-	Model             string        `json:"model"`
-	AlsoKnownAs       []string      `json:"also_known_as,omitempty" jsonschema_description:"Other spellings that are understood."`
-	Enabled           bool          `json:"enabled" jsonschema_description:"Whether generate_image takes it on this server."`
-	Served            bool          `json:"served" jsonschema_description:"Whether the service has it in this region."`
-	Regions           []string      `json:"regions,omitempty" jsonschema_description:"Where the service has it."`
-	PromptMax         int           `json:"prompt_max,omitempty" jsonschema_description:"Characters of the longest prompt; a Chinese character counts as 1."`
-	NegativePromptMax int           `json:"negative_prompt_max,omitempty" jsonschema_description:"Characters of the longest negative_prompt."`
-	Sizes             string        `json:"sizes,omitempty" jsonschema_description:"Which sizes it takes, in words."`
-	DefaultSize       string        `json:"default_size,omitempty"`
-	Shapes            []shapeAnswer `json:"shapes,omitempty" jsonschema_description:"The recommended size of each aspect ratio."`
-	MaxN              int           `json:"max_n,omitempty" jsonschema_description:"Pictures of one call at most."`
-	PriceCNY          float64       `json:"price_cny,omitempty" jsonschema_description:"List price of one picture."`
-	PerSecond         float64       `json:"submits_per_second,omitempty" jsonschema_description:"Calls that the service accepts per second and account; more wait in line here."`
-	Running           int           `json:"running_at_once,omitempty" jsonschema_description:"Tasks that it works on at once per account."`
-	TypicalSeconds    float64       `json:"typical_seconds,omitempty" jsonschema_description:"How long one task usually takes."`
-	ResourceURI       string        `json:"resource_uri,omitempty" jsonschema_description:"MCP resource with the exact limits as a JSON Schema."`
-}
-
-// shapeAnswer is the size for an aspect ratio.
-type shapeAnswer struct {
-	AspectRatio string `json:"aspect_ratio"`
-	Size        string `json:"size"`
+	dashscope.Facts
+	Enabled     bool   `json:"enabled" jsonschema_description:"Whether generate_image takes it on this server."`
+	ResourceURI string `json:"resource_uri,omitempty" jsonschema_description:"MCP resource with the exact limits as a JSON Schema."`
 }
 
 func (h *handlers) listModels() (server.ServerTool, error) {
@@ -67,7 +47,7 @@ func (h *handlers) list(_ context.Context, c call, p listParams) (*mcp.CallToolR
 	only, _ := dashscope.LookupModel(p.Model)
 	for _, m := range dashscope.Models() {
 		if only.ID == "" || m.ID == only.ID {
-			a.Models = append(a.Models, h.model(m))
+			a.Models = append(a.Models, modelAnswer{m.Facts(h.Region), enabled(h.Models, m.ID), tasks.ModelURI(m.ID)})
 		}
 	}
 	res := mcp.NewToolResultText(a.text())
@@ -85,26 +65,6 @@ func (p listParams) check(*handlers) problems {
 		shorten(p.Model, 40), list(ids(dashscope.Models()), "or"))}}
 }
 
-func (h *handlers) model(m dashscope.Model) modelAnswer {
-	offer, served := m.Offer(h.Region)
-	a := modelAnswer{
-		Model: m.ID, AlsoKnownAs: m.Aliases, Enabled: enabled(h.Models, m.ID), Served: served,
-		PromptMax: m.PromptMax, NegativePromptMax: m.NegativePromptMax,
-		Sizes: sizes(m), DefaultSize: m.DefaultSize.String(), MaxN: m.MaxN,
-		PriceCNY: offer.Price.Float64(), PerSecond: offer.SubmitsPerSecond, Running: offer.Running,
-		TypicalSeconds: m.Typical.Seconds(), ResourceURI: tasks.ModelURI(m.ID),
-	}
-	for _, r := range dashscope.Regions() {
-		if _, ok := m.Offers[r]; ok {
-			a.Regions = append(a.Regions, string(r))
-		}
-	}
-	for _, s := range m.Shapes {
-		a.Shapes = append(a.Shapes, shapeAnswer{s.Ratio, s.Size.String()})
-	}
-	return a
-}
-
 func (a listAnswer) text() string {
 	var b page
 	b.line("Region %s. Default model %s. At most %s a call.", a.Region, a.DefaultModel, pictures(a.MaxN))
@@ -112,10 +72,10 @@ func (a listAnswer) text() string {
 		b.line("\n%s%s", m.Model, m.state(a))
 		if m.Served {
 			b.line("  price: CNY %s a picture; pace: %g calls a second, %d at once; usually about %.0f s",
-				dashscope.CNY(math.Round(m.PriceCNY*1e6)), m.PerSecond, m.Running, m.TypicalSeconds)
+				m.Price(), m.PerSecond, m.Running, m.TypicalSeconds)
 		}
 		b.line("  prompt: 1 to %d characters; negative_prompt: at most %d; n: 1 to %d", m.PromptMax, m.NegativePromptMax, min(m.MaxN, a.MaxN))
-		b.line("  size: %s", m.Sizes)
+		b.line("  size: %s, default %s", m.Sizes, m.DefaultSize)
 		ratios := make([]string, len(m.Shapes))
 		for i, s := range m.Shapes {
 			ratios[i] = s.AspectRatio + " " + s.Size
