@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"wan-image-mcp/tools"
+	"wan-image-mcp/dashscope"
 )
 
 // envPrefix and the flag's name in capitals make the name of its variable.
@@ -92,7 +92,7 @@ func meantFlag(flags *pflag.FlagSet, name string) string {
 	if no, ok := strings.CutPrefix(name, "no-"); ok && slices.Contains(all, no) {
 		return no + "=false"
 	}
-	if near := tools.Nearest(name, all); near != "" {
+	if near := dashscope.NearestName(name, all); near != "" {
 		return near
 	}
 	return strings.Join(parts, " or --")

@@ -137,7 +137,7 @@ func (s *settings) resolveModels() error {
 		if strings.TrimSpace(name) == "" {
 			continue
 		}
-		m, err := findModel(name)
+		m, err := dashscope.ParseModel(name)
 		if err != nil {
 			return fmt.Errorf("--models: %w", err)
 		}
@@ -154,7 +154,7 @@ func (s *settings) resolveModels() error {
 	s.models = enabled
 	switch {
 	case s.defaultModel != "":
-		m, err := findModel(s.defaultModel)
+		m, err := dashscope.ParseModel(s.defaultModel)
 		if err != nil {
 			return fmt.Errorf("--default-model: %w", err)
 		}
@@ -168,18 +168,6 @@ func (s *settings) resolveModels() error {
 		return fmt.Errorf("--default-model: %s is not enabled; enabled are %s", s.defaultModel, strings.Join(enabled, ", "))
 	}
 	return nil
-}
-
-func findModel(name string) (dashscope.Model, error) {
-	m, ok := dashscope.LookupModel(strings.TrimSpace(name))
-	if ok {
-		return m, nil
-	}
-	var all []string
-	for _, m := range dashscope.Models() {
-		all = append(all, m.ID)
-	}
-	return m, fmt.Errorf("there is no model %q; there are %s", name, strings.Join(all, ", "))
 }
 
 // modelsOf lists the models of a region in catalogue order.

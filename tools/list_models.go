@@ -2,7 +2,6 @@ package tools
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -58,11 +57,13 @@ func (h *handlers) list(_ context.Context, c call, p listParams) (*mcp.CallToolR
 }
 
 func (p listParams) check(*handlers) problems {
-	if _, ok := dashscope.LookupModel(p.Model); ok || strings.TrimSpace(p.Model) == "" {
+	if strings.TrimSpace(p.Model) == "" {
 		return nil
 	}
-	return problems{{"model", fmt.Sprintf("model %q is not known: use one of %s, or leave it out for all of them",
-		shorten(p.Model, 40), list(ids(dashscope.Models()), "or"))}}
+	if _, err := dashscope.ParseModel(p.Model); err != nil {
+		return problems{{"model", err.Error() + "; leave it out for all of them"}}
+	}
+	return nil
 }
 
 func (a listAnswer) text() string {

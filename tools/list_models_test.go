@@ -66,7 +66,8 @@ func TestListOneModel(t *testing.T) {
 		wantAll(t, text(res), want, "Region singapore", "At most 2 pictures a call", "n: 1 to 2")
 	}
 	for args, want := range map[string]string{
-		`{"model": "dall-e"}`: `model "dall-e" is not known: use one of wan2.6-t2i, `,
+		`{"model": "dall-e"}`: `model "dall-e" is not known: legal are wan2.6-t2i, `,
+		`{"model": "wan2.6"}`: `model "wan2.6" is not known, did you mean wan2.6-t2i? Legal are wan2.6-t2i, `,
 		`{"models": "x"}`:     `unknown argument "models" (did you mean model?); valid arguments: model`,
 	} {
 		res := c.call(t, "list_models", args)

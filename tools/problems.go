@@ -58,7 +58,7 @@ func strangers(unknown, valid []string) problems {
 	var bad problems
 	for _, name := range unknown {
 		p := problem{name, "unknown argument " + shorten(strconv.Quote(name), 40)}
-		if meant := Nearest(name, valid); meant != "" {
+		if meant := dashscope.NearestName(name, valid); meant != "" {
 			p.field = meant
 			p.text += " (did you mean " + meant + "?)"
 		}
@@ -68,47 +68,4 @@ func strangers(unknown, valid []string) problems {
 		bad[len(bad)-1].text += "; valid arguments: " + strings.Join(valid, ", ")
 	}
 	return bad
-}
-
-// Nearest returns the valid name that a misspelt one most likely stands for, or
-// "": aspectRatio and negative-prompt are spelling, promt is a slip.
-func Nearest(name string, valid []string) string {
-	best, least := "", 3 // more than two slips is another word
-	for _, v := range valid {
-		a, b := plain(name), plain(v)
-		if d := distance(a, b); d < least && d < len(b) {
-			best, least = v, d
-		}
-	}
-	return best
-}
-
-func plain(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '_' || r == '-' || r == ' ' {
-			return -1
-		}
-		return r
-	}, strings.ToLower(shorten(name, 60)))
-}
-
-// distance counts the letters to insert, delete or replace to get from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
