@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"runtime"
 	"strings"
@@ -59,19 +58,11 @@ func (p *program) account(s *settings) (account, error) {
 
 // checkBase finds what would not work or would show the key to the network.
 func checkBase(text, variable string) (string, error) {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", withHint(fmt.Errorf("%s is not an address of the service", variable),
-			"it looks like https://dashscope.aliyuncs.com/api/v1")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return "", withHint(fmt.Errorf("%s: plain http would show the key to the network; it is allowed for this computer only", variable),
-			"use https://%s%s", u.Host, u.Path)
-	case u.Scheme != "http" && u.Scheme != "https":
-		return "", withHint(fmt.Errorf("%s: %q is neither https nor http", variable, u.Scheme),
-			"it looks like https://dashscope.aliyuncs.com/api/v1")
+	base, err := dashscope.CheckBaseURL(text)
+	if err != nil {
+		return "", fmt.Errorf("%s is %w", variable, err)
 	}
-	return strings.TrimRight(text, "/"), nil
+	return base, nil
 }
 
 // readKey takes the key from its variable, else from the file.

@@ -137,8 +137,7 @@ func isProxy(value string) bool {
 
 // examineService asks the service once for the newest task, which is free.
 func examineService(ctx context.Context, s *settings, a account) []finding {
-	clock := &clockTransport{next: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: 10 * time.Second}}
-	client := &dashscope.Client{APIKey: a.key, Region: s.region, Workspace: s.workspace, BaseURL: a.base, Transport: clock}
+	client := &dashscope.Client{APIKey: a.key, Region: s.region, Workspace: s.workspace, BaseURL: a.base}
 	started := time.Now()
 	_, err := client.Tasks(ctx, dashscope.TaskFilter{Page: 1, PageSize: 1})
 	took := time.Since(started).Round(time.Millisecond)
@@ -156,8 +155,8 @@ func examineService(ctx context.Context, s *settings, a account) []finding {
 			"check the network, HTTPS_PROXY and " + envBase,
 		}
 	}
-	if off, ok := clock.off(); ok {
-		return []finding{answer, examineClock(off)}
+	if ahead, known := client.ClockOffset(); known {
+		return []finding{answer, examineClock(-ahead)}
 	}
 	return []finding{answer}
 }
@@ -188,29 +187,6 @@ func examineClock(off time.Duration) finding {
 		"warn", "clock", fmt.Sprintf("differs from the service's by %s", off.Round(time.Second)),
 		"let the system set its clock by the network; times of expiry are wrong until then",
 	}
-}
-
-// clockTransport reads the clock of whoever answers.
-type clockTransport struct {
-	next     http.RoundTripper
-	theirs   time.Time
-	received time.Time
-}
-
-func (c *clockTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := c.next.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
-		c.theirs, c.received = date, time.Now()
-	}
-	return answer, nil
-}
-
-// off is how far our clock is ahead of theirs.
-func (c *clockTransport) off() (time.Duration, bool) {
-	return c.received.Sub(c.theirs), !c.theirs.IsZero()
 }
 
 // examineDisk looks at the state folder, the journal in it, and the room for pictures.

@@ -169,7 +169,7 @@ func (a account) warn(log *slog.Logger) {
 	}
 	if a.baseFrom != "" {
 		level := slog.LevelWarn
-		if u, err := url.Parse(a.base); err == nil && isLoopback(u.Hostname()) {
+		if u, err := url.Parse(a.base); err == nil && dashscope.IsLoopback(u.Hostname()) {
 			level = slog.LevelInfo // somebody develops here
 		}
 		log.Log(context.Background(), level, "the address of the service was changed", "base_url", a.base, "by", a.baseFrom)

@@ -1,6 +1,7 @@
 package dashscope
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -66,18 +67,32 @@ func (c *Client) base() (string, error) {
 		}
 		return base, nil
 	}
-	u, err := url.Parse(given)
+	base, err := CheckBaseURL(given)
+	if err != nil {
+		return "", &plain{text: "the base URL (DASHSCOPE_HTTP_BASE_URL) is " + err.Error()}
+	}
+	return base, nil
+}
+
+// CheckBaseURL returns a base URL as requests use it, without white space around it
+// or slashes at its end. Else the error says what the text is instead: no address,
+// or one that would show the API key to the network.
+func CheckBaseURL(text string) (string, error) {
+	u, err := url.Parse(strings.TrimSpace(text))
 	switch {
-	case err != nil, u.Host == "", u.Scheme != "http" && u.Scheme != "https",
-		u.User != nil, u.RawQuery != "", u.Fragment != "":
-		return "", &plain{text: "the base URL is not an address: set DASHSCOPE_HTTP_BASE_URL to one like https://dashscope.aliyuncs.com/api/v1, without user name, query or fragment"}
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return "", &plain{text: fmt.Sprintf("the base URL is plain http to %s, which would show the API key to the network: use https, plain http is for this machine only", quote(u.Hostname()))}
+	case err != nil, u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "":
+		return "", errors.New("not an address of the service: use one like https://dashscope.aliyuncs.com/api/v1, without user name, query or fragment")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", errors.New("neither https nor http: use one like https://dashscope.aliyuncs.com/api/v1")
+	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
+		return "", fmt.Errorf("plain http, which would show the API key to the network: use https://%s, plain http is for this computer only", clip(u.Host+u.EscapedPath(), cleanMax))
 	}
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
-func isLoopback(host string) bool {
+// IsLoopback reports whether a host, a name or an address without a port, is this
+// computer, as far as can be told without asking anybody.
+func IsLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}

@@ -153,6 +153,7 @@ func TestBaseURLs(t *testing.T) {
 		" https://h.example/api/v1/ ":     "https://h.example/api/v1/tasks/" + testID,
 		"https://h.example":               "https://h.example/tasks/" + testID,
 		"http://127.0.0.1:8089/api/v1/":   "http://127.0.0.1:8089/api/v1/tasks/" + testID,
+		"http://LOCALHOST/api/v1":         "http://LOCALHOST/api/v1/tasks/" + testID,
 		"http://localhost/api/v1":         "http://localhost/api/v1/tasks/" + testID,
 		"http://[::1]:1/api/v1":           "http://[::1]:1/api/v1/tasks/" + testID,
 		"http://127.0.0.1.evil.example/x": "",
