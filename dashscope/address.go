@@ -85,7 +85,7 @@ func CheckBaseURL(text string) (string, error) {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return "", errors.New("neither https nor http: use one like https://dashscope.aliyuncs.com/api/v1")
 	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
-		return "", fmt.Errorf("plain http, which would show the API key to the network: use https://%s, plain http is for this computer only", clip(u.Host+u.EscapedPath(), cleanMax))
+		return "", fmt.Errorf("plain http, which would show the API key to the network: use https://%s, plain http is for this computer only", Clip(u.Host+u.EscapedPath(), cleanMax))
 	}
 	return strings.TrimRight(u.String(), "/"), nil
 }

@@ -29,28 +29,40 @@ func Clean(s string) string {
 	if len(s) > cleanRaw {
 		s = s[:cleanRaw]
 	}
+	s = OneLine(s, cleanRaw)
+	s = anyLink.ReplaceAllString(s, "[link]")
+	s = signedLink.ReplaceAllString(s, "[link]")
+	s = anyKey.ReplaceAllString(s, redacted)
+	return Clip(s, cleanMax)
+}
+
+// OneLine makes one line of at most limit code points of text from outside, without
+// control, zero-width or direction characters. Unlike [Clean] it leaves links, for
+// text that may have them.
+func OneLine(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsSpace(r), unicode.In(r, unicode.Zl, unicode.Zp):
+		case unicode.IsSpace(r):
 			return ' '
 		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co), r == utf8.RuneError:
 			return -1
 		}
 		return r
-	}, s)
-	s = anyLink.ReplaceAllString(s, "[link]")
-	s = signedLink.ReplaceAllString(s, "[link]")
-	s = anyKey.ReplaceAllString(s, redacted)
-	return clip(strings.Join(strings.Fields(s), " "), cleanMax)
+	}, Clip(s, 4*limit)) // what is invisible may take some room, not all the time
+	return Clip(strings.Join(strings.Fields(s), " "), limit)
 }
 
-// clip cuts s to at most n code points; the last one then says that it was cut.
-func clip(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
-		return s
+// Clip cuts s to at most n code points, from 1; the last one then is an ellipsis.
+func Clip(s string, n int) string {
+	count, last := 0, 0
+	for at := range s {
+		if count++; count > n {
+			return s[:last] + "…"
+		}
+		last = at
 	}
-	return string([]rune(s)[:n-1]) + "…"
+	return s
 }
 
 // quote shows a value that a caller gave, with everything invisible escaped.
-func quote(s string) string { return strconv.Quote(clip(s, quoteMax)) }
+func quote(s string) string { return strconv.Quote(Clip(s, quoteMax)) }

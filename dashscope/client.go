@@ -176,7 +176,7 @@ func (c *Client) query(op, method, path string, q url.Values) call {
 
 func (c *Client) badTaskID(op, id string) error {
 	return &Error{Op: op, Region: c.Region.Canonical(), Err: &ValidationError{[]Violation{{
-		Field: "task_id", Value: clip(id, quoteMax), Limit: "letters, digits and hyphens",
+		Field: "task_id", Value: Clip(id, quoteMax), Limit: "letters, digits and hyphens",
 		Text: fmt.Sprintf("task_id %s is not an id of the service: those are letters, digits and hyphens", quote(id)),
 	}}}}
 }

@@ -96,14 +96,14 @@ func decodePage(o object) (*TaskPage, error) {
 			page.Unreadable++
 			continue
 		}
-		name := clip(row.text("model_name"), quoteMax)
+		name := Clip(row.text("model_name"), quoteMax)
 		if m := findModel(name); m != nil {
 			name = m.ID
 		}
 		page.Tasks = append(page.Tasks, TaskRow{
 			TaskID: id, RequestID: row.requestID(), Model: name, Status: row.status("status"),
 			Created: row.millis("gmt_create"), Started: row.millis("start_time"), Ended: row.millis("end_time"),
-			Region: clip(row.text("region"), quoteMax),
+			Region: Clip(row.text("region"), quoteMax),
 		})
 	}
 	return page, nil

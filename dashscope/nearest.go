@@ -7,7 +7,7 @@ import "strings"
 // slip, and picture is another word than any.
 func NearestName(name string, valid []string) string {
 	const tolerance = 3 // more edits are another word
-	wanted := letters(clip(name, quoteMax))
+	wanted := letters(Clip(name, quoteMax))
 	best, least := "", tolerance+1
 	for _, v := range valid {
 		known := letters(v)

@@ -130,6 +130,6 @@ func (o object) taskID() string {
 
 const idMax = 100 // code points of a code or request id; real ones are shorter
 
-func (o object) code() string      { return clip(Clean(o.text("code")), idMax) }
+func (o object) code() string      { return Clip(Clean(o.text("code")), idMax) }
 func (o object) message() string   { return Clean(o.text("message")) }
-func (o object) requestID() string { return clip(Clean(o.text("request_id")), idMax) }
+func (o object) requestID() string { return Clip(Clean(o.text("request_id")), idMax) }

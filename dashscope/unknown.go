@@ -21,7 +21,7 @@ func unknownModel(name string) Violation {
 		legal[i] = catalogue[i].ID
 	}
 	v := Violation{
-		Field: "model", Value: clip(name, quoteMax), Limit: strings.Join(legal, ", "),
+		Field: "model", Value: Clip(name, quoteMax), Limit: strings.Join(legal, ", "),
 		Text: fmt.Sprintf("model %s is not known: legal are %s", quote(name), joinAnd(legal)),
 	}
 	if near := nearModel(name); near != nil {
@@ -34,7 +34,7 @@ func unknownModel(name string) Violation {
 // nearModel finds the model that a misspelt name most likely means: the first that
 // it begins, or one that NearestName knows.
 func nearModel(name string) *Model {
-	wanted := letters(clip(name, quoteMax))
+	wanted := letters(Clip(name, quoteMax))
 	var all []string
 	for i := range catalogue {
 		for _, spelling := range catalogue[i].spellings() {

@@ -57,7 +57,7 @@ func (r ImageRequest) Validate(region Region) []Violation {
 func (m *Model) checkRegion(region Region) []Violation {
 	at, err := findSite(string(region))
 	if err != nil {
-		return []Violation{{Field: "region", Value: clip(string(region), quoteMax), Limit: joinAnd(regionNames()), Nearest: regionNames(), Text: err.Error()}}
+		return []Violation{{Field: "region", Value: Clip(string(region), quoteMax), Limit: joinAnd(regionNames()), Nearest: regionNames(), Text: err.Error()}}
 	}
 	if _, ok := m.Offers[at.region]; ok {
 		return nil

@@ -14,7 +14,7 @@ func (m *Model) checkSize(r ImageRequest) []Violation {
 	case r.AspectRatio != "":
 		return []Violation{m.unknownRatio(r.AspectRatio)}
 	}
-	v := Violation{Field: "size", Value: clip(r.Size, quoteMax), Limit: m.Sizes.String(), Unit: "pixels"}
+	v := Violation{Field: "size", Value: Clip(r.Size, quoteMax), Limit: m.Sizes.String(), Unit: "pixels"}
 	size, err := ParseSize(r.Size)
 	if err != nil {
 		v.Nearest = []string{m.DefaultSize.String()}
@@ -70,7 +70,7 @@ func (m *Model) instead(s Size, near []Size) string {
 
 func (m *Model) bothSizes(r ImageRequest) Violation {
 	v := Violation{
-		Field: "aspect_ratio", Value: clip(r.AspectRatio, quoteMax), Limit: "size or aspect_ratio, not both",
+		Field: "aspect_ratio", Value: Clip(r.AspectRatio, quoteMax), Limit: "size or aspect_ratio, not both",
 		Text: fmt.Sprintf("size %s and aspect_ratio %s were given together: give only one of them", quote(r.Size), quote(r.AspectRatio)),
 	}
 	for _, shape := range m.Shapes {
@@ -88,7 +88,7 @@ func (m *Model) unknownRatio(ratio string) Violation {
 		legal = append(legal, shape.Ratio)
 	}
 	return Violation{
-		Field: "aspect_ratio", Value: clip(ratio, quoteMax), Limit: strings.Join(legal, ", "), Nearest: legal,
+		Field: "aspect_ratio", Value: Clip(ratio, quoteMax), Limit: strings.Join(legal, ", "), Nearest: legal,
 		Text: fmt.Sprintf("aspect_ratio %s is not one of %s: use one of these, or size for any other shape",
 			quote(ratio), joinAnd(legal)),
 	}

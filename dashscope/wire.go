@@ -142,7 +142,7 @@ func decodeResult(o object) *Result {
 		SubmitTime:    out.time("submit_time"),
 		ScheduledTime: out.time("scheduled_time"),
 		EndTime:       out.time("end_time"),
-		Size:          clip(usage.text("size"), quoteMax),
+		Size:          Clip(usage.text("size"), quoteMax),
 		Total:         out.object("task_metrics").count("TOTAL"),
 		ImageCount:    -1,
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/invopop/jsonschema"
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"wan-image-mcp/dashscope"
 )
 
 // decode reads a call's arguments by the tool's own schema. It understands what
@@ -74,7 +76,7 @@ func arguments(req mcp.CallToolRequest) (args []argument, complaint string) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return nil, fmt.Sprintf("the arguments must be a JSON object with their names and values, not %s", shorten(strings.ToValidUTF8(string(raw), "?"), 40))
+		return nil, fmt.Sprintf("the arguments must be a JSON object with their names and values, not %s", dashscope.Clip(strings.ToValidUTF8(string(raw), "?"), 40))
 	}
 	for dec.More() {
 		name, err := dec.Token()
@@ -156,16 +158,5 @@ func show(value any) string {
 	if err != nil {
 		return "that"
 	}
-	return shorten(string(raw), 40)
-}
-
-// shorten cuts text after limit characters, and shows that with an ellipsis.
-func shorten(s string, limit int) string {
-	n := 0
-	for at := range s {
-		if n++; n > limit {
-			return s[:at] + "…"
-		}
-	}
-	return s
+	return dashscope.Clip(string(raw), 40)
 }

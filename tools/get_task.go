@@ -8,6 +8,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"wan-image-mcp/dashscope"
 	"wan-image-mcp/tasks"
 )
 
@@ -95,7 +96,7 @@ func (h *handlers) listTasks(c call, newest []tasks.Task) *mcp.CallToolResult {
 func line(t tasks.Task) taskLine {
 	a := t.Answer()
 	return taskLine{
-		TaskID: a.TaskID, Status: a.Status, CreatedAt: a.CreatedAt, Prompt: outside(t.Request.Prompt, 100),
+		TaskID: a.TaskID, Status: a.Status, CreatedAt: a.CreatedAt, Prompt: dashscope.OneLine(t.Request.Prompt, 100),
 		Model: a.Model, Size: a.Size, N: a.N, Kept: kept(t), Next: a.Next,
 	}
 }

@@ -57,7 +57,7 @@ func violations(r dashscope.ImageRequest, at dashscope.Region) problems {
 func strangers(unknown, valid []string) problems {
 	var bad problems
 	for _, name := range unknown {
-		p := problem{name, "unknown argument " + shorten(strconv.Quote(name), 40)}
+		p := problem{name, "unknown argument " + dashscope.Clip(strconv.Quote(name), 40)}
 		if meant := dashscope.NearestName(name, valid); meant != "" {
 			p.field = meant
 			p.text += " (did you mean " + meant + "?)"

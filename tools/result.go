@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"wan-image-mcp/dashscope"
 	"wan-image-mcp/tasks"
 )
 
@@ -55,31 +55,16 @@ func failed(s tasks.State) bool {
 // fit for a reader that might follow what it reads.
 func answer(t tasks.Task) tasks.Answer {
 	a := t.Answer()
-	a.Code, a.Reason = outside(a.Code, maxName), outside(a.Reason, maxReason)
-	a.UpstreamTaskID, a.UpstreamRequestID = outside(a.UpstreamTaskID, maxName), outside(a.UpstreamRequestID, maxName)
+	a.Code, a.Reason = dashscope.OneLine(a.Code, maxName), dashscope.OneLine(a.Reason, maxReason)
+	a.UpstreamTaskID, a.UpstreamRequestID = dashscope.OneLine(a.UpstreamTaskID, maxName), dashscope.OneLine(a.UpstreamRequestID, maxName)
 	for i := range a.Images {
 		p := &a.Images[i]
-		p.ActualPrompt, p.Error = outside(p.ActualPrompt, maxPrompt), outside(p.Error, maxReason)
+		p.ActualPrompt, p.Error = dashscope.OneLine(p.ActualPrompt, maxPrompt), dashscope.OneLine(p.Error, maxReason)
 		if !isLink(p.URL) {
 			p.URL, p.ExpiresAt = "", ""
 		}
 	}
 	return a
-}
-
-// outside makes text from outside one line of at most limit characters, without
-// control, zero-width and direction characters.
-func outside(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co), r == unicode.ReplacementChar:
-			return -1
-		}
-		return r
-	}, shorten(s, 4*limit))
-	return shorten(strings.Join(strings.Fields(s), " "), limit)
 }
 
 // isLink keeps words that only pretend to be a link out of answers.
@@ -107,7 +92,7 @@ func (h *handlers) links(c call, t tasks.Task, a tasks.Answer) []mcp.Content {
 		if !p.IsKept() || uri == "" {
 			continue
 		}
-		l := mcp.NewResourceLink(uri, fileName(t, p), outside(t.Request.Prompt, 100), p.Kept.MIME)
+		l := mcp.NewResourceLink(uri, fileName(t, p), dashscope.OneLine(t.Request.Prompt, 100), p.Kept.MIME)
 		l.Title = fmt.Sprintf("Picture %d of %d, %d*%d", p.N, len(t.Pictures), p.Kept.Width, p.Kept.Height)
 		l.Size = &p.Kept.Bytes
 		// Not for the assistant: a client may put the whole file before its model.

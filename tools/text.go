@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"wan-image-mcp/dashscope"
 	"wan-image-mcp/tasks"
 )
 
@@ -152,7 +153,7 @@ func (h *handlers) picture(b *page, t tasks.Task, p tasks.Picture, a tasks.Image
 	case p.IsComing():
 		b.line("picture %d: being fetched", p.N)
 	default:
-		b.line("picture %d: missing: %s", p.N, strings.TrimSpace(outside(p.Code, maxName)+" "+quoted(a.Error)))
+		b.line("picture %d: missing: %s", p.N, strings.TrimSpace(dashscope.OneLine(p.Code, maxName)+" "+quoted(a.Error)))
 	}
 	if a.URL != "" && (p.LinkExpires.IsZero() || p.LinkExpires.After(time.Now())) {
 		b.line("  link: %s%s", a.URL, until(a.ExpiresAt))
