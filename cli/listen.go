@@ -98,7 +98,7 @@ func (w *work) ready(ctx context.Context) error {
 	if _, err := os.Stat(w.journal); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if _, err := w.tasks.Budget(ctx, w.caller()); err != nil { // reads the journal
+	if _, err := w.tasks.Budget(ctx); err != nil { // reads the journal
 		return err
 	}
 	return w.store.Writable()

@@ -123,7 +123,7 @@ func (p *program) listTasks(cmd *cobra.Command, s *settings, asJSON bool) error 
 		if err != nil {
 			return err
 		}
-		budget, err := w.tasks.Budget(ctx, w.caller())
+		budget, err := w.tasks.Budget(ctx)
 		if err != nil {
 			return err
 		}

@@ -79,7 +79,6 @@ type Offer struct {
 	SubmitsPerSecond float64 // per main account, all keys together
 	Running          int     // tasks in work at once; further ones queue as PENDING
 	Sync             bool    // the synchronous endpoint is served too
-	FreeQuota        int     // pictures, once, for 90 days; 0 = none
 }
 
 // Shape is a recommended size for an aspect ratio.
@@ -138,7 +137,7 @@ var catalogue = []Model{
 		PromptMax: 2100, NegativePromptMax: 500,
 		Sizes: areaRule, DefaultSize: Size{1280, 1280}, Shapes: areaShapes, MaxN: 4,
 		Offers: map[Region]Offer{
-			Beijing:   {Spelling: "wan2.6-t2i", Price: 200000, SubmitsPerSecond: 1, Running: 5, Sync: true, FreeQuota: 50},
+			Beijing:   {Spelling: "wan2.6-t2i", Price: 200000, SubmitsPerSecond: 1, Running: 5, Sync: true},
 			Singapore: {Spelling: "wan2.6-t2i", Price: 220177, SubmitsPerSecond: 5, Running: 5, Sync: true},
 			Virginia:  {Spelling: "wan2.6-t2i", Price: 200000, SubmitsPerSecond: 5, Running: 5, Sync: true},
 			Frankfurt: {Spelling: "wan2.6-t2i", Price: 200000, SubmitsPerSecond: 1, Running: 5},
@@ -151,7 +150,7 @@ var catalogue = []Model{
 		PromptMax: 2000, NegativePromptMax: 500,
 		Sizes: areaRule, DefaultSize: Size{1280, 1280}, Shapes: areaShapes, MaxN: 4,
 		Offers: map[Region]Offer{
-			Beijing:   {Spelling: "wan2.5-t2i-preview", Price: 200000, SubmitsPerSecond: 5, Running: 5, FreeQuota: 50},
+			Beijing:   {Spelling: "wan2.5-t2i-preview", Price: 200000, SubmitsPerSecond: 5, Running: 5},
 			Singapore: {Spelling: "wan2.5-t2i-preview", Price: 220177, SubmitsPerSecond: 5, Running: 5},
 		},
 		Typical: 20 * time.Second, Source: reference,
@@ -161,7 +160,7 @@ var catalogue = []Model{
 		PromptMax: 500, NegativePromptMax: 500,
 		Sizes: sideRule, DefaultSize: Size{1024, 1024}, Shapes: sideShapes, MaxN: 4,
 		Offers: map[Region]Offer{
-			Beijing:   {Spelling: "wan2.2-t2i-plus", Price: 200000, SubmitsPerSecond: 2, Running: 2, FreeQuota: 100},
+			Beijing:   {Spelling: "wan2.2-t2i-plus", Price: 200000, SubmitsPerSecond: 2, Running: 2},
 			Singapore: {Spelling: "wan2.2-t2i-plus", Price: 366962, SubmitsPerSecond: 2, Running: 2},
 		},
 		Typical: 11 * time.Second, Source: reference,
@@ -171,7 +170,7 @@ var catalogue = []Model{
 		PromptMax: 500, NegativePromptMax: 500,
 		Sizes: sideRule, DefaultSize: Size{1024, 1024}, Shapes: sideShapes, MaxN: 4,
 		Offers: map[Region]Offer{
-			Beijing:   {Spelling: "wan2.2-t2i-flash", Price: 140000, SubmitsPerSecond: 2, Running: 2, FreeQuota: 100},
+			Beijing:   {Spelling: "wan2.2-t2i-flash", Price: 140000, SubmitsPerSecond: 2, Running: 2},
 			Singapore: {Spelling: "wan2.2-t2i-flash", Price: 183481, SubmitsPerSecond: 2, Running: 2},
 		},
 		Typical: 11 * time.Second, Source: reference,
@@ -181,7 +180,7 @@ var catalogue = []Model{
 		PromptMax: 500, NegativePromptMax: 500,
 		Sizes: sideRule, DefaultSize: Size{1024, 1024}, Shapes: sideShapes, MaxN: 4,
 		Offers: map[Region]Offer{
-			Beijing:   {Spelling: "wanx2.1-t2i-plus", Price: 200000, SubmitsPerSecond: 2, Running: 2, FreeQuota: 500},
+			Beijing:   {Spelling: "wanx2.1-t2i-plus", Price: 200000, SubmitsPerSecond: 2, Running: 2},
 			Singapore: {Spelling: "wan2.1-t2i-plus", Price: 366962, SubmitsPerSecond: 2, Running: 2},
 		},
 		Typical: 11 * time.Second, Source: reference,
@@ -191,7 +190,7 @@ var catalogue = []Model{
 		PromptMax: 500, NegativePromptMax: 500,
 		Sizes: sideRule, DefaultSize: Size{1024, 1024}, Shapes: sideShapes, MaxN: 4,
 		Offers: map[Region]Offer{
-			Beijing:   {Spelling: "wanx2.1-t2i-turbo", Price: 140000, SubmitsPerSecond: 2, Running: 2, FreeQuota: 500},
+			Beijing:   {Spelling: "wanx2.1-t2i-turbo", Price: 140000, SubmitsPerSecond: 2, Running: 2},
 			Singapore: {Spelling: "wan2.1-t2i-turbo", Price: 183481, SubmitsPerSecond: 2, Running: 2},
 		},
 		Typical: 11 * time.Second, Source: reference,
@@ -202,7 +201,7 @@ var catalogue = []Model{
 		PromptMax: 800, NegativePromptMax: 500,
 		Sizes: sideRule, DefaultSize: Size{1024, 1024}, Shapes: sideShapes, MaxN: 4,
 		Offers: map[Region]Offer{
-			Beijing: {Spelling: "wanx2.0-t2i-turbo", Price: 40000, SubmitsPerSecond: 2, Running: 2, FreeQuota: 500},
+			Beijing: {Spelling: "wanx2.0-t2i-turbo", Price: 40000, SubmitsPerSecond: 2, Running: 2},
 		},
 		Typical: 11 * time.Second, Source: reference,
 	},

@@ -34,7 +34,7 @@ func TestOffersAgreeWithThePages(t *testing.T) {
 			if o, ok := m.Offers[region]; ok {
 				got = append(got, []string{
 					m.ID, string(region), o.Spelling, o.Price.String(), fmt.Sprint(o.SubmitsPerSecond),
-					fmt.Sprint(o.Running), fmt.Sprint(o.Sync), fmt.Sprint(o.FreeQuota),
+					fmt.Sprint(o.Running), fmt.Sprint(o.Sync),
 				})
 			}
 		}

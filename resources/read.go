@@ -29,7 +29,7 @@ func (s *Shelf) read(ctx context.Context, req mcp.ReadResourceRequest) ([]mcp.Re
 	case err != nil:
 		return nil, err
 	case f.budget:
-		budget, err := s.service.Budget(ctx, s.caller(ctx))
+		budget, err := s.service.Budget(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -14,7 +14,7 @@ func midnight(t time.Time) time.Time {
 func nextMidnight(t time.Time) time.Time { return midnight(t).AddDate(0, 0, 1) }
 
 // Budget tells what was bought and reserved today, by all callers together.
-func (s *Service) Budget(ctx context.Context, _ Caller) (Budget, error) {
+func (s *Service) Budget(ctx context.Context) (Budget, error) {
 	now := time.Now()
 	count, price, err := s.cfg.Journal.Spent(ctx, s.cfg.Upstream, midnight(now))
 	if err != nil {

@@ -361,7 +361,7 @@ func TestAnotherKeyOfTheAccount(t *testing.T) {
 					w.Fatal(err)
 				}
 				l.mustKeep(l.wait(ticket), 1)
-				if b, err := l.Budget(w.Context(), me); err != nil || b.ImagesToday != 1 {
+				if b, err := l.Budget(w.Context()); err != nil || b.ImagesToday != 1 {
 					w.Errorf("the budget counts %d, %v; want 1", b.ImagesToday, err)
 				}
 				w.mustHaveCreated(1)

@@ -16,8 +16,5 @@ func (f Forecast) Next(age time.Duration) time.Duration {
 	return f.f.next(age, f.f.price(), minLookGap)
 }
 
-// Price is what a query costs.
-func (f Forecast) Price() time.Duration { return f.f.price() }
-
 // Backoff is how long a task waits after so many POSTs.
 func Backoff(posts int, err error) time.Duration { return backoff(posts, err) }

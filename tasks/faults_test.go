@@ -58,7 +58,7 @@ func TestBadLuckAtSubmission(t *testing.T) {
 					if task.Reason == "" {
 						w.Error("an end without pictures gives no reason")
 					}
-					if got, err := l.Budget(w.Context(), me); err != nil || got.ImagesToday != 0 {
+					if got, err := l.Budget(w.Context()); err != nil || got.ImagesToday != 0 {
 						w.Errorf("budget: got %+v, %v, want nothing spent", got, err)
 					}
 				})
@@ -90,7 +90,7 @@ func TestUnknownSaysSoUntilTheGraceIsOver(t *testing.T) {
 		if task.State != tasks.Unknown || task.Answer().Next == "" {
 			w.Fatalf("within the grace: got %s, want UNKNOWN with the next call", task.State)
 		}
-		if b, _ := l.Budget(w.Context(), me); b.ImagesToday != 1 {
+		if b, _ := l.Budget(w.Context()); b.ImagesToday != 1 {
 			w.Errorf("an unknown outcome keeps its reservation: got %d, want 1", b.ImagesToday)
 		}
 		if task := l.wait(ticket); task.State != tasks.NotSubmitted {

@@ -469,7 +469,7 @@ func TestPartialSuccessIsSaid(t *testing.T) {
 			if task.State != tasks.Succeeded || kept != 2 || told != 1 {
 				w.Errorf("%s: got %s, %d kept and %d reasons, want SUCCEEDED, 2 and 1", model, task.State, kept, told)
 			}
-			if b, err := l.Budget(w.Context(), me); err != nil || b.ImagesToday != 2 {
+			if b, err := l.Budget(w.Context()); err != nil || b.ImagesToday != 2 {
 				w.Errorf("%s: got %+v, %v, want 2 pictures spent", model, b, err)
 			}
 		})

@@ -105,7 +105,7 @@ func TestServiceThatDeniesATask(t *testing.T) {
 				if took := time.Since(start); c.want == tasks.Expired && took > time.Hour {
 					w.Errorf("it was believed after %v", took)
 				}
-				if b, err := l.Budget(w.Context(), me); err != nil || b.ImagesToday != 1 {
+				if b, err := l.Budget(w.Context()); err != nil || b.ImagesToday != 1 {
 					w.Errorf("budget: got %+v, %v, want 1", b, err)
 				}
 			})
@@ -130,7 +130,7 @@ func TestBilledIsWhatTheServiceSays(t *testing.T) {
 				if task := l.generate(o); task.Billed != want {
 					w.Errorf("billed: got %d, want %d", task.Billed, want)
 				}
-				if b, err := l.Budget(w.Context(), me); err != nil || b.ImagesToday != want {
+				if b, err := l.Budget(w.Context()); err != nil || b.ImagesToday != want {
 					w.Errorf("budget: got %+v, %v, want %d", b, err, want)
 				}
 			})

@@ -222,7 +222,7 @@ func TestBudget(t *testing.T) {
 		failing := flash("a door [sim:fail]")
 		l.generate(failing) // not billed, so it gives its place back
 		l.mustKeep(l.generate(flash("a third door")), 1)
-		if b, err := l.Budget(w.Context(), me); err != nil || b.ImagesToday != 3 || b.Limit != 3 || b.ResetsAt == "" {
+		if b, err := l.Budget(w.Context()); err != nil || b.ImagesToday != 3 || b.Limit != 3 || b.ResetsAt == "" {
 			w.Errorf("budget: got %+v, %v", b, err)
 		}
 		now := time.Now()
@@ -244,7 +244,7 @@ func TestPartialSuccessIsPaidInPart(t *testing.T) {
 		if !task.Pictures[0].IsKept() || !task.Pictures[1].IsKept() || task.Pictures[2].Reason == "" {
 			w.Errorf("got %+v, want two pictures and a reason", task.Pictures)
 		}
-		if b, _ := l.Budget(w.Context(), me); b.ImagesToday != 2 {
+		if b, _ := l.Budget(w.Context()); b.ImagesToday != 2 {
 			w.Errorf("budget: got %d, want 2", b.ImagesToday)
 		}
 	})

@@ -80,7 +80,7 @@ func TestSentAgain(t *testing.T) {
 					return
 				}
 				w.mustHaveCreated(0)
-				if b, err := l.Budget(w.Context(), me); err != nil || b.ImagesToday != 0 {
+				if b, err := l.Budget(w.Context()); err != nil || b.ImagesToday != 0 {
 					w.Errorf("budget: got %+v, %v, want nothing spent", b, err)
 				}
 				if c.state == tasks.NotSubmitted { // the key of what was never bought is free

@@ -28,7 +28,7 @@ const (
 // as structuredContent, images and links as far as this client takes them.
 func (h *handlers) result(ctx context.Context, c call, caller tasks.Caller, t tasks.Task) *mcp.CallToolResult {
 	a := answer(t)
-	if b, err := h.Service.Budget(ctx, caller); err == nil { // without it the answer is poorer, not wrong
+	if b, err := h.Service.Budget(ctx); err == nil { // without it the answer is poorer, not wrong
 		a.Budget = &b
 	}
 	if failed(t.State) {
