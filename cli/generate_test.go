@@ -300,6 +300,16 @@ func TestInterrupt(t *testing.T) {
 	if n := len(up.asked()); n != 1 {
 		t.Errorf("the service saw %d orders, want 1", n)
 	}
+	var listed struct {
+		Tasks []struct {
+			TaskID string `json:"task_id"`
+			Prompt string
+		}
+	}
+	if err := json.Unmarshal([]byte(u.mustRun(t, "task", "--json").stdout), &listed); err != nil || len(listed.Tasks) != 1 ||
+		listed.Tasks[0].TaskID != id || listed.Tasks[0].Prompt != "x [sim:slow=3s]" {
+		t.Errorf("task --json lists %+v (%v)", listed, err)
+	}
 	if list := u.mustRun(t, "task").stdout; !strings.Contains(list, id) || !strings.Contains(list, "SUCCEEDED") {
 		t.Errorf("task lists:\n%s", list)
 	}

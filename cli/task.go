@@ -113,8 +113,14 @@ func (p *program) withWork(ctx context.Context, s *settings, fn func(context.Con
 
 // taskList is what task --json prints without an id.
 type taskList struct {
-	Tasks  []tasks.Answer `json:"tasks"`
-	Budget tasks.Budget   `json:"budget"`
+	Tasks  []listedTask `json:"tasks"`
+	Budget tasks.Budget `json:"budget"`
+}
+
+// listedTask is a task with its prompt, by which somebody finds his own in a list.
+type listedTask struct {
+	tasks.Answer
+	Prompt string `json:"prompt"`
 }
 
 func (p *program) listTasks(cmd *cobra.Command, s *settings, asJSON bool) error {
@@ -128,9 +134,9 @@ func (p *program) listTasks(cmd *cobra.Command, s *settings, asJSON bool) error 
 			return err
 		}
 		if asJSON {
-			list := taskList{Tasks: []tasks.Answer{}, Budget: budget}
+			list := taskList{Tasks: []listedTask{}, Budget: budget}
 			for _, t := range newest {
-				list.Tasks = append(list.Tasks, t.Answer())
+				list.Tasks = append(list.Tasks, listedTask{t.Answer(), t.Request.Prompt})
 			}
 			return p.printJSON(list)
 		}
