@@ -7,6 +7,13 @@
 //
 // Everyone sees what is his own. What belongs to another owner and what does not
 // exist are answered alike, byte for byte.
+//
+// A server is made with hooks, and with the shelf to complete what a user types:
+//
+//	shelf := resources.New(resources.Deps{Service: service, Region: dashscope.Singapore})
+//	s := mcpserver.NewMCPServer("wan-image-mcp", version,
+//		mcpserver.WithHooks(&mcpserver.Hooks{}), mcpserver.WithResourceCompletionProvider(shelf))
+//	shelf.Register(s)
 package resources
 
 import (

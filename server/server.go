@@ -6,6 +6,17 @@
 // cannot see each other's work, a stdio loop that never makes one call wait for
 // another, limits on everything that a client can make grow, and a way to know
 // whether an answer has reached its client.
+//
+//	s, err := server.NewMCP(server.Deps{Service: service, Region: dashscope.Singapore})
+//
+// makes the server, of a [tasks.Service] that runs. It then serves one client over a
+// pair of streams, or many over HTTP, where a task is whose token asked for it:
+//
+//	err = server.Stdio(ctx, s, in, out, log)
+//
+//	cfg := server.Config{Tokens: tokens}
+//	ln, err := server.Listen(ctx, "127.0.0.1:8080", cfg)
+//	err = server.HTTP(ctx, s, ln, cfg)
 package server
 
 import (

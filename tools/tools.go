@@ -5,6 +5,13 @@
 // A reader is a model that can correct itself, so every refusal says what would
 // have been right, and every answer stands complete in its text, for the clients
 // that show nothing else.
+//
+//	s := mcpserver.NewMCPServer("wan-image-mcp", version, mcpserver.WithToolCapabilities(false))
+//	err := tools.Register(s, tools.Deps{Service: service, Region: dashscope.Singapore})
+//
+// adds them to a server; [Deps] says what else a server can tell them about its
+// clients. Each tool is one file: its arguments as a struct, from which its schema
+// is made, a check of what types do not say, and a plain function.
 package tools
 
 import (
