@@ -72,7 +72,7 @@ func TestDoctorFinds(t *testing.T) {
 		{"clock ahead", func(t *testing.T, u *user) []string {
 			up := newUpstream(t, u, simulatorOptions)
 			early := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set("Date", time.Now().Add(time.Hour + 30*time.Second).UTC().Format(http.TimeFormat))
+				w.Header().Set("Date", time.Now().Add(time.Hour+30*time.Second).UTC().Format(http.TimeFormat))
 				up.serve(w, r)
 			}))
 			t.Cleanup(early.Close)
