@@ -56,6 +56,11 @@ func TestStatesInWords(t *testing.T) {
 			[]string{"SUCCEEDED: 1 picture.", "picture 1: /home/me/fox-1.png (1280*1280, image/png, 2.1 MB)", "resource: wan://images/" + id + "/1"},
 		},
 		{
+			"made room",
+			tasks.Task{State: tasks.Succeeded, Pictures: []tasks.Picture{{N: 1, Path: "/home/me/fox-1.png", Code: "Removed", Reason: "removed to make room"}}},
+			[]string{`picture 1: missing: Removed "removed to make room"`, "copy: /home/me/fox-1.png, unless somebody moved it"},
+		},
+		{
 			"in part, as wan2.6 tells it",
 			tasks.Task{State: tasks.Succeeded, Billed: 1, Request: dashscope.ImageRequest{N: 2}, Pictures: []tasks.Picture{{N: 1, Kept: picture}}},
 			[]string{"SUCCEEDED in part: the service made 1 of 2 pictures, and bills no other."},

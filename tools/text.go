@@ -155,6 +155,9 @@ func (h *handlers) picture(b *page, t tasks.Task, p tasks.Picture, a tasks.Image
 	default:
 		b.line("picture %d: missing: %s", p.N, strings.TrimSpace(dashscope.OneLine(p.Code, maxName)+" "+quoted(a.Error)))
 	}
+	if !p.IsKept() && a.Path != "" {
+		b.line("  copy: %s, unless somebody moved it", a.Path)
+	}
 	if a.URL != "" && (p.LinkExpires.IsZero() || p.LinkExpires.After(time.Now())) {
 		b.line("  link: %s%s", a.URL, until(a.ExpiresAt))
 	}
