@@ -347,6 +347,9 @@ func TestLog(t *testing.T) {
 	if got := u.mustRun(t, append(base, "--log-level", "debug", "y")...); !strings.Contains(got.stderr, "DBG") {
 		t.Errorf("--log-level debug says %s", got.stderr)
 	}
+	if got := u.mustRun(t, append(base, "--log-level", "info", "y")...); !strings.Contains(got.stderr, "submitted") || strings.Contains(got.stderr, `=""`) {
+		t.Errorf("want a log without what has nothing to tell, got %s", got.stderr)
+	}
 	got := u.mustRun(t, append(base, "--log-level", "debug", "--log-format", "json", "z")...)
 	for line := range strings.SplitSeq(strings.TrimSpace(got.stderr), "\n") {
 		if !json.Valid([]byte(line)) {

@@ -36,7 +36,15 @@ func (l *logging) logger(w io.Writer, colour bool) *slog.Logger {
 	if l.format == "json" {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l.level}))
 	}
-	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: l.level, NoColor: !colour}))
+	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: l.level, NoColor: !colour, ReplaceAttr: withoutEmpty}))
+}
+
+// withoutEmpty leaves out what has nothing to tell a person, such as code="".
+func withoutEmpty(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindString && a.Value.String() == "" {
+		return slog.Attr{}
+	}
+	return a
 }
 
 // colour reports whether stderr is for eyes and takes colours.
