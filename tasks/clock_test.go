@@ -4,13 +4,11 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"wan-image-mcp/dashscope"
 	"wan-image-mcp/dashscope/simulator"
-	"wan-image-mcp/resources/store"
 	"wan-image-mcp/tasks"
 	"wan-image-mcp/tasks/journal"
 )
@@ -303,135 +301,6 @@ func TestTaskOfAnotherUpstreamIsLeftAlone(t *testing.T) {
 			w.Fatal(err)
 		}
 		a.mustKeep(a.wait(again), 1)
-	})
-}
-
-// A key that is replaced belongs to the same account: what was ordered with the old
-// one is looked after with the new one, and counts against the same budget. Another
-// account's tasks are left alone, and so are those that a process still works on.
-func TestAnotherKeyOfTheAccount(t *testing.T) {
-	as := func(name string) func(*tasks.Config) {
-		return func(c *tasks.Config) { c.Upstream, c.Address = "service#"+name, "service#" }
-	}
-	slow := func(w *world, l *life) string {
-		ticket := l.order(flash("a door [sim:slow=300s]"))
-		_, _ = ticket.Wait(w.Context(), 10*time.Second, nil)
-		ticket.Done(false)
-		return ticket.Task().ID
-	}
-	for _, c := range []struct {
-		name    string
-		stays   bool // the process with the old key
-		account bool // the new key is another account's
-		want    string
-	}{
-		{"the old process is gone", false, false, "service#new"},
-		{"the old process still works", true, false, "service#old"},
-		{"another account", false, true, "service#old"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			inWorld(t, simulator.Options{}, func(w *world) {
-				old := w.live(as("old"))
-				id := slow(w, old)
-				if !c.stays {
-					old.end()
-				} else {
-					defer old.end()
-				}
-				l := w.live(as("new"), func(cfg *tasks.Config) {
-					if c.account {
-						elsewhere, err := simulator.New(simulator.Options{})
-						if err != nil {
-							w.Fatal(err)
-						}
-						cfg.Client.Transport = elsewhere
-					}
-				})
-				defer l.end()
-				time.Sleep(10 * time.Second)
-				row, err := l.cfg.Journal.Task(w.Context(), id)
-				if err != nil || row.Upstream != c.want {
-					w.Fatalf("the task is one of %s, %v; want %s", row.Upstream, err, c.want)
-				}
-				if c.want != "service#new" {
-					return
-				}
-				ticket, err := l.Attend(w.Context(), me, id)
-				if err != nil {
-					w.Fatal(err)
-				}
-				l.mustKeep(l.wait(ticket), 1)
-				if b, err := l.Budget(w.Context()); err != nil || b.ImagesToday != 1 {
-					w.Errorf("the budget counts %d, %v; want 1", b.ImagesToday, err)
-				}
-				w.mustHaveCreated(1)
-			})
-		})
-	}
-}
-
-func TestFailedDownloadsAreTriedWithPauses(t *testing.T) {
-	inWorld(t, simulator.Options{}, func(w *world) {
-		var fetches atomic.Int64
-		l := w.live(func(c *tasks.Config) {
-			folder, err := store.Open(w.dir+"/other", store.Options{
-				MinFree: -1, AllowHosts: []string{"127.0.0.1:8080"},
-				Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-					fetches.Add(1)
-					return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
-				}),
-			})
-			if err != nil {
-				w.Fatal(err)
-			}
-			c.Store = folder
-		})
-		defer l.end()
-		ticket := l.order(flash("a door"))
-		_, _ = ticket.Wait(w.Context(), 2*time.Minute, nil)
-		if got := fetches.Load(); got < 3 || got > 30 {
-			w.Errorf("downloads in two minutes: got %d, want a few", got)
-		}
-	})
-}
-
-// Many tasks whose pictures do not come are no reason to ask the service about them,
-// nor to forget the pauses between two tries.
-func TestManyFailedDownloadsLeaveTheServiceAlone(t *testing.T) {
-	inWorld(t, simulator.Options{Speed: 10}, func(w *world) {
-		const orders = 12 // more than it takes for the list to be read
-		var fetches atomic.Int64
-		l := w.live(func(c *tasks.Config) {
-			folder, err := store.Open(w.dir+"/other", store.Options{
-				MinFree: -1, AllowHosts: []string{"127.0.0.1:8080"},
-				Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-					fetches.Add(1)
-					return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
-				}),
-			})
-			if err != nil {
-				w.Fatal(err)
-			}
-			c.Store = folder
-		})
-		defer l.end()
-		var tickets []*tasks.Ticket
-		for range orders {
-			tickets = append(tickets, l.order(flash("a door")))
-		}
-		for _, ticket := range tickets {
-			l.until(ticket, tasks.Succeeded)
-		}
-		asked := w.sim.Stats()
-		fetches.Store(0)
-		time.Sleep(10 * time.Minute)
-		now := w.sim.Stats()
-		if got := now.Lists + now.Queries - asked.Lists - asked.Queries; got != 0 {
-			w.Errorf("questions about tasks that have ended: got %d, want 0", got)
-		}
-		if got := fetches.Load(); got < orders || got > 30*orders {
-			w.Errorf("downloads in ten minutes: got %d, want a few for each of %d", got, orders)
-		}
 	})
 }
 

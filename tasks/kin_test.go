@@ -1,0 +1,75 @@
+package tasks_test
+
+import (
+	"testing"
+	"time"
+
+	"wan-image-mcp/dashscope/simulator"
+	"wan-image-mcp/tasks"
+)
+
+// A key that is replaced belongs to the same account: what was ordered with the old
+// one is looked after with the new one, and counts against the same budget. Another
+// account's tasks are left alone, and so are those that a process still works on.
+func TestAnotherKeyOfTheAccount(t *testing.T) {
+	slow := func(w *world, l *life) string {
+		ticket := l.order(flash("a door [sim:slow=300s]"))
+		_, _ = ticket.Wait(w.Context(), 10*time.Second, nil)
+		ticket.Done(false)
+		return ticket.Task().ID
+	}
+	for _, c := range []struct {
+		name    string
+		stays   bool // the process with the old key
+		account bool // the new key is another account's
+		want    string
+	}{
+		{"the old process is gone", false, false, "service#new"},
+		{"the old process still works", true, false, "service#old"},
+		{"another account", false, true, "service#old"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, simulator.Options{}, func(w *world) {
+				old := w.live(orderedWith("old"))
+				id := slow(w, old)
+				if !c.stays {
+					old.end()
+				} else {
+					defer old.end()
+				}
+				l := w.live(orderedWith("new"), func(cfg *tasks.Config) {
+					if c.account {
+						elsewhere, err := simulator.New(simulator.Options{})
+						if err != nil {
+							w.Fatal(err)
+						}
+						cfg.Client.Transport = elsewhere
+					}
+				})
+				defer l.end()
+				time.Sleep(10 * time.Second)
+				row, err := l.cfg.Journal.Task(w.Context(), id)
+				if err != nil || row.Upstream != c.want {
+					w.Fatalf("the task is one of %s, %v; want %s", row.Upstream, err, c.want)
+				}
+				if c.want != "service#new" {
+					return
+				}
+				ticket, err := l.Attend(w.Context(), me, id)
+				if err != nil {
+					w.Fatal(err)
+				}
+				l.mustKeep(l.wait(ticket), 1)
+				if b, err := l.Budget(w.Context()); err != nil || b.ImagesToday != 1 {
+					w.Errorf("the budget counts %d, %v; want 1", b.ImagesToday, err)
+				}
+				w.mustHaveCreated(1)
+			})
+		})
+	}
+}
+
+// orderedWith is a process with another key of the same account.
+func orderedWith(key string) func(*tasks.Config) {
+	return func(c *tasks.Config) { c.Upstream, c.Address = "service#"+key, "service#" }
+}
