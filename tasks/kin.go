@@ -31,7 +31,8 @@ func (s *Service) joinKin(ctx context.Context) {
 }
 
 // findKin asks the service about one task of each other upstream at its address for
-// which no process works. Who was asked in vain is noted in strangers.
+// which no process works. Those of which nothing can be taken over are noted in
+// strangers.
 func (s *Service) findKin(ctx context.Context, strangers map[string]bool) error {
 	rows, err := s.cfg.Journal.OpenElsewhere(ctx, s.cfg.Upstream, s.cfg.Address)
 	if err != nil {
@@ -57,11 +58,16 @@ func (s *Service) findKin(ctx context.Context, strangers map[string]bool) error 
 			strangers[upstream] = true
 			continue
 		}
-		if err := s.cfg.Journal.Join(ctx, upstream, s.cfg.Upstream, time.Now().Add(-linkLife)); err != nil {
+		moved, err := s.cfg.Journal.Join(ctx, upstream, s.cfg.Upstream, time.Now().Add(-linkLife))
+		if err != nil {
 			return err
 		}
+		if moved == 0 { // somebody has asked for each of them by the service's id
+			strangers[upstream] = true
+			continue
+		}
 		s.ordered.Store(true) // there is work to take over
-		s.log.Info("took over the orders of another key of the account")
+		s.log.Info("took over the orders of another key of the account", "tasks", moved)
 	}
 	return nil
 }

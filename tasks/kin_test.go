@@ -73,3 +73,49 @@ func TestAnotherKeyOfTheAccount(t *testing.T) {
 func orderedWith(key string) func(*tasks.Config) {
 	return func(c *tasks.Config) { c.Upstream, c.Address = "service#"+key, "service#" }
 }
+
+// The two keys' orders may have the same idempotency_key: what was paid for is
+// looked after all the same.
+func TestAnotherKeyWithTheSameIdempotencyKey(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		old, l := w.live(orderedWith("old")), w.live(orderedWith("new"))
+		defer l.end()
+		first, second := flash("a door [sim:slow=1800s]"), flash("a window")
+		first.IdempotencyKey, second.IdempotencyKey = "k", "k"
+		ticket := old.order(first)
+		l.mustKeep(l.generate(second), 1)
+		old.end()
+		time.Sleep(2 * time.Minute)
+		again, err := l.Attend(w.Context(), me, ticket.Task().ID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		l.mustKeep(l.wait(again), 1)
+		w.mustHaveCreated(2)
+	})
+}
+
+// A task of the other key that somebody has asked for by the service's id is looked
+// after already: it is no reason to ask about it each minute.
+func TestAnotherKeyIsAskedAboutOnce(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		const prompt = "a door [sim:slow=30s]"
+		old, l := w.live(orderedWith("old")), w.live(orderedWith("new"))
+		defer l.end()
+		w.inject(simulator.Fault{Op: "image", Kind: "status", Status: 503, N: -1})
+		old.until(old.order(flash(prompt)), tasks.Succeeded)
+		w.sim.ClearFaults()
+		byHand, err := l.Attend(w.Context(), tasks.Caller{Owner: "me", AdoptForeign: true}, w.created(prompt))
+		if err != nil {
+			w.Fatal(err)
+		}
+		old.end()
+		l.mustKeep(l.wait(byHand), 1)
+		time.Sleep(5 * time.Minute)
+		before := w.sim.Stats().Queries
+		time.Sleep(30 * time.Minute)
+		if got := w.sim.Stats().Queries - before; got != 0 {
+			w.Errorf("questions about a task that is kept: got %d in half an hour, want none", got)
+		}
+	})
+}

@@ -71,17 +71,26 @@ func (j *Journal) Claim(ctx context.Context, id string, from Lease, holder strin
 }
 
 // Join makes one upstream of two that have turned out to be the same account: it
-// moves the tasks with work to do and those made since. One whose key is taken
-// there stays.
-func (j *Journal) Join(ctx context.Context, from, to string, since time.Time) error {
-	return j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for _, which := range []string{"id IN (SELECT id FROM " + openTasks + " AND upstream = ?2)", "upstream = ?2 AND created >= ?3"} {
-			if _, err := tx.ExecContext(ctx, "UPDATE OR IGNORE task SET upstream = ?1 WHERE "+which, to, from, ms(since)); err != nil {
+// moves the tasks with work to do and those made since, and reports how many. One
+// with work to do whose key is taken there gives it up; one that is there already,
+// by its service id, stays.
+func (j *Journal) Join(ctx context.Context, from, to string, since time.Time) (moved int64, err error) {
+	const open = " WHERE id IN (SELECT id FROM " + openTasks + " AND upstream = ?2)"
+	err = j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, change := range []string{"upstream = ?1" + open, "upstream = ?1 WHERE upstream = ?2 AND created >= ?3", "upstream = ?1, idem_key = NULL" + open} {
+			result, err := tx.ExecContext(ctx, "UPDATE OR IGNORE task SET "+change, to, from, ms(since))
+			if err != nil {
 				return err
 			}
+			n, err := result.RowsAffected()
+			if err != nil {
+				return err
+			}
+			moved += n
 		}
 		return nil
 	})
+	return moved, err
 }
 
 // Renew prolongs every lease of the process and reports how many there are.
