@@ -13,11 +13,6 @@ import (
 	"wan-image-mcp/tasks/journal"
 )
 
-// roundTrip is a way to the service of a test's own.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
 // jump makes a task's row look as if the clock had jumped ahead by d since.
 func (l *life) jump(id string, d time.Duration) {
 	l.w.Helper()

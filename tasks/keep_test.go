@@ -421,7 +421,7 @@ func TestSuccessWithoutItsPictures(t *testing.T) {
 			inWorld(t, simulator.Options{}, func(w *world) {
 				lacking := 0
 				l := w.live(func(cfg *tasks.Config) {
-					cfg.Client.Transport = rewritten(w.sim, func(_ *http.Request, _ http.Header, answer map[string]any) {
+					cfg.Client.Transport = rewritten(w.sim, isOfService, func(_ *http.Request, answer map[string]any) {
 						output, _ := answer["output"].(map[string]any)
 						usage, _ := answer["usage"].(map[string]any)
 						if output["task_status"] == "SUCCEEDED" && lacking < c.answers {

@@ -3,9 +3,7 @@ package tasks_test
 import (
 	"bytes"
 	"context"
-	"io"
 	"net/http"
-	"path"
 	"regexp"
 	"sync/atomic"
 	"testing"
@@ -14,23 +12,6 @@ import (
 	"wan-image-mcp/dashscope/simulator"
 	"wan-image-mcp/tasks"
 )
-
-// bendTask lets a test change each answer about one task on its way.
-func bendTask(to http.RoundTripper, bend func(body []byte) []byte) roundTrip {
-	return func(r *http.Request) (*http.Response, error) {
-		resp, err := to.RoundTrip(r)
-		if err != nil || r.Method != http.MethodGet || path.Dir(r.URL.Path) != "/api/v1/tasks" {
-			return resp, err
-		}
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			return nil, err
-		}
-		body = bend(body)
-		resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		return resp, nil
-	}
-}
 
 // Another process asks about the task just before its end, and has the answer
 // long after.

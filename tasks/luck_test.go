@@ -1,13 +1,9 @@
 package tasks_test
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
-	"regexp"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,24 +59,6 @@ func TestBusyForAMinute(t *testing.T) {
 // bent is a way to the service on which the list's statuses are changed.
 func bent(to http.RoundTripper, status string) roundTrip {
 	return retold(to, `"status":"[A-Z]+"`, `"status":"`+status+`"`)
-}
-
-// retold is a way to the service on which what it says of tasks is changed.
-func retold(to http.RoundTripper, pattern, by string) roundTrip {
-	said := regexp.MustCompile(pattern)
-	return func(r *http.Request) (*http.Response, error) {
-		resp, err := to.RoundTrip(r)
-		if err != nil || !strings.Contains(r.URL.Path, "/tasks") {
-			return resp, err
-		}
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			return nil, err
-		}
-		body = said.ReplaceAll(body, []byte(by))
-		resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		return resp, nil
-	}
 }
 
 // Twenty tasks are watched through a list that lags, lies or fails: each is known

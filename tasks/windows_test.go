@@ -1,12 +1,7 @@
 package tasks_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,58 +11,6 @@ import (
 	"wan-image-mcp/tasks"
 	"wan-image-mcp/tasks/journal"
 )
-
-// listed is a page of the task list that a test may change.
-type listed struct {
-	page map[string]any
-	rows []map[string]any
-}
-
-// bendList lets a test change each page of the task list on its way.
-func bendList(to http.RoundTripper, bend func(*listed)) roundTrip {
-	return func(r *http.Request) (*http.Response, error) {
-		resp, err := to.RoundTrip(r)
-		if err != nil || resp.StatusCode != http.StatusOK || !strings.HasSuffix(r.URL.Path, "/tasks/") {
-			return resp, err
-		}
-		p := &listed{}
-		if err := json.NewDecoder(resp.Body).Decode(&p.page); err != nil {
-			return nil, err
-		}
-		rows, _ := p.page["data"].([]any)
-		for _, row := range rows {
-			p.rows = append(p.rows, row.(map[string]any))
-		}
-		bend(p)
-		p.page["data"] = p.rows
-		body, err := json.Marshal(p.page)
-		if err != nil {
-			return nil, err
-		}
-		resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		return resp, nil
-	}
-}
-
-// hide leaves a task out, as a list does that lags.
-func (p *listed) hide(id string) {
-	p.rows = slices.DeleteFunc(p.rows, func(row map[string]any) bool { return row["task_id"] == id })
-	p.page["total"] = len(p.rows)
-}
-
-// dated gives each answer its Date, as servers do. Without one no task is excluded
-// for its time.
-func dated(to http.RoundTripper) roundTrip {
-	return func(r *http.Request) (*http.Response, error) {
-		resp, err := to.RoundTrip(r)
-		if err == nil {
-			resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-		}
-		return resp, err
-	}
-}
-
-func withDates(c *tasks.Config) { c.Client.Transport = dated(c.Client.Transport) }
 
 // wan26 is an order for which the service tells no prompt.
 func wan26(prompt string) tasks.Order {
@@ -223,7 +166,7 @@ func TestServiceWithAnotherClock(t *testing.T) {
 				inWorld(t, simulator.Options{}, func(w *world) {
 					shifted := bendList(w.sim, func(p *listed) {
 						for _, row := range p.rows {
-							row["gmt_create"] = row["gmt_create"].(float64) + float64(c.list.Milliseconds())
+							row["gmt_create"] = made(row) + c.list.Milliseconds()
 						}
 					})
 					l := w.live(w.tinyPictures, func(cfg *tasks.Config) {
