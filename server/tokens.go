@@ -147,14 +147,14 @@ func (t *Tokens) authenticate(r *http.Request) (pass, error) {
 	}
 	values := r.Header.Values("Authorization")
 	if len(values) == 0 {
-		return pass{}, errNoToken
+		return pass{}, errTokenWanted
 	}
 	if len(values) > 1 {
 		return pass{}, errManyTokens
 	}
 	scheme, secret, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
-		return pass{}, errNoToken
+		return pass{}, errTokenWanted
 	}
 	one, ok := t.find(secret)
 	if !ok {
@@ -164,9 +164,9 @@ func (t *Tokens) authenticate(r *http.Request) (pass, error) {
 }
 
 var (
-	errNoToken    = errors.New("this server wants a token: send Authorization: Bearer TOKEN")
-	errWrongToken = errors.New("this server does not know the token")
-	errManyTokens = errors.New("send one Authorization header")
+	errTokenWanted = errors.New("this server wants a token: send Authorization: Bearer TOKEN")
+	errWrongToken  = errors.New("this server does not know the token")
+	errManyTokens  = errors.New("send one Authorization header")
 )
 
 // refuseToken answers a request that did not say who it is from (RFC 6750, 3).

@@ -17,9 +17,10 @@
 // through the shared gate and makes the POST, outcome.go notes what that came to
 // (throttle.go how long to wait after a no), reconcile.go finds out about a POST
 // whose answer was lost (doubt.go says when it tries, candidates.go among which
-// tasks of the account), watch.go looks until it has ended, keep.go brings the
-// pictures home. lives.go, on process.go's lock, is what makes all of that survive
-// this process.
+// tasks of the account), watch.go looks until it has ended (plan.go says when,
+// learn.go notes what it hears), keep.go brings the pictures home. lives.go, on
+// process.go's lock, is what makes all of that survive this process, and kin.go
+// what makes it survive a key that is replaced.
 //
 // # Money
 //
