@@ -76,7 +76,9 @@ func NewMetrics() *Metrics {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(openTasks{m}, m.ended, m.queued, m.total, m.spent, m.pictures, m.bytes, m.upstream)
-	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	// Without the journal the figures of this process are still worth having; what
+	// failed is counted as promhttp_metric_handler_errors_total.
+	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, Registry: registry})
 	return m
 }
 

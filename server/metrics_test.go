@@ -1,8 +1,11 @@
 package server_test
 
 import (
+	"database/sql"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +69,34 @@ func TestMetrics(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("%s", body)
+	}
+}
+
+// TestMetricsWithoutAJournal: what cannot be counted costs that figure, not all, and
+// the next answer tells.
+func TestMetricsWithoutAJournal(t *testing.T) {
+	m := server.NewMetrics()
+	w := newWorld(t)
+	defer m.Watch(w.service)()
+	m.Upstream("create", "accepted", time.Second)
+	db, err := sql.Open("sqlite", "file:"+w.journal+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), "ALTER TABLE task RENAME TO lost")
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	m.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	answer := httptest.NewRecorder()
+	m.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	for _, want := range []string{
+		`wan_image_mcp_upstream_seconds_count{op="create",outcome="accepted"} 1`,
+		`promhttp_metric_handler_errors_total{cause="gathering"} 1`,
+	} {
+		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), want+"\n") {
+			t.Errorf("got %d without %s:\n%s", answer.Code, want, answer.Body)
+		}
 	}
 }
 
