@@ -82,9 +82,6 @@ func (t *attendance) print(a tasks.Answer) error {
 		}
 		fmt.Fprintf(p.stdout, "%s  %s%s\n", t.where(image), sizeOf(image, a), seedOf(a))
 	}
-	if missing := a.N - len(a.Images); missing > 0 {
-		fmt.Fprintf(p.stderr, "the service made %d of %d pictures, and bills no other\n", len(a.Images), a.N)
-	}
 	if made == 0 {
 		return t.noPicture(a)
 	}

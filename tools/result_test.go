@@ -61,9 +61,9 @@ func TestStatesInWords(t *testing.T) {
 			[]string{`picture 1: missing: Removed "removed to make room"`, "copy: /home/me/fox-1.png, unless somebody moved it"},
 		},
 		{
-			"in part, as wan2.6 tells it",
-			tasks.Task{State: tasks.Succeeded, Billed: 1, Request: dashscope.ImageRequest{N: 2}, Pictures: []tasks.Picture{{N: 1, Kept: picture}}},
-			[]string{"SUCCEEDED in part: the service made 1 of 2 pictures, and bills no other."},
+			"in part",
+			tasks.Task{State: tasks.Succeeded, Billed: 1, Pictures: []tasks.Picture{{N: 1, Kept: picture}, {N: 2, Reason: "the service did not make it"}}},
+			[]string{"SUCCEEDED in part: 1 of 2 pictures; why the others are missing is said below.", `picture 2: missing: "the service did not make it"`},
 		},
 		{
 			"strange",

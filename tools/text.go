@@ -78,8 +78,6 @@ func usually(t tasks.Task) string {
 
 func succeeded(t tasks.Task, total, there int) string {
 	switch {
-	case there == total && total < t.Request.N:
-		return fmt.Sprintf("SUCCEEDED in part: the service made %d of %d pictures, and bills no other.", total, t.Request.N)
 	case there == total:
 		return fmt.Sprintf("SUCCEEDED: %s.", pictures(there))
 	case !t.Settled():
