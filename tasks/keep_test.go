@@ -2,7 +2,6 @@ package tasks_test
 
 import (
 	"bytes"
-	"errors"
 	"image"
 	"image/png"
 	"io"
@@ -14,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"wan-image-mcp/dashscope"
 	"wan-image-mcp/dashscope/simulator"
 	"wan-image-mcp/resources/store"
 	"wan-image-mcp/tasks"
@@ -264,39 +262,6 @@ func TestReadableCopies(t *testing.T) {
 	})
 }
 
-// What could not be kept is not bought. What was bought is given all the same.
-func TestNoRoomNoOrder(t *testing.T) {
-	inWorld(t, simulator.Options{}, func(w *world) {
-		l := w.live()
-		bought := flash("a door")
-		bought.IdempotencyKey = "k"
-		ticket := l.order(bought)
-		if _, err := ticket.Wait(w.Context(), time.Hour, nil); err != nil {
-			w.Fatal(err)
-		}
-		ticket.Done(false)
-		l.end()
-		l = w.live(func(c *tasks.Config) {
-			folder, err := store.Open(filepath.Join(w.dir, "pictures"), store.Options{
-				Transport: w.sim, AllowHosts: []string{"127.0.0.1:8080"}, MinFree: -1, MaxBytes: 1 << 20,
-			})
-			if err := errors.Join(err, c.Store.Close()); err != nil {
-				w.Fatal(err)
-			}
-			c.Store = folder
-		})
-		defer l.end()
-		if _, err := l.Generate(w.Context(), flash("a window")); !errors.Is(err, store.ErrNoSpace) {
-			w.Errorf("without room: got %v, want ErrNoSpace", err)
-		}
-		if again := l.generate(bought); again.ID != ticket.Task().ID {
-			w.Errorf("what was bought: got task %s, want %s", again.ID, ticket.Task().ID)
-		}
-		time.Sleep(10 * time.Minute)
-		w.mustHaveCreated(1)
-	})
-}
-
 // A folder that cannot be written costs the readable copy, never the picture.
 func TestNoReadableCopy(t *testing.T) {
 	inWorld(t, simulator.Options{}, func(w *world) {
@@ -312,166 +277,4 @@ func TestNoReadableCopy(t *testing.T) {
 			w.Errorf("path: got %q, want none", task.Pictures[0].Path)
 		}
 	})
-}
-
-func TestOldestDeliveredMakesRoom(t *testing.T) {
-	inWorld(t, simulator.Options{}, func(w *world) {
-		l := w.live()
-		delivered := l.generate(flash("a delivered door"))
-		undelivered, err := l.Generate(w.Context(), flash("an undelivered door"))
-		if err != nil {
-			w.Fatal(err)
-		}
-		if _, err := undelivered.Wait(w.Context(), time.Hour, nil); err != nil {
-			w.Fatal(err)
-		}
-		undelivered.Done(false)
-		used, err := l.cfg.Store.Used()
-		if err != nil {
-			w.Fatal(err)
-		}
-		l.end()
-
-		l = w.live(func(c *tasks.Config) {
-			c.Store, err = store.Open(filepath.Join(w.dir, "pictures"), store.Options{
-				Transport: w.sim, AllowHosts: []string{"127.0.0.1:8080"}, MinFree: -1, MaxBytes: used + 8<<20 - 1,
-			})
-			if err != nil {
-				w.Fatal(err)
-			}
-		})
-		defer l.end()
-		l.mustKeep(l.generate(flash("a new door")), 1)
-		if _, _, err := l.Bytes(w.Context(), me, delivered.ID, 1); err == nil {
-			w.Error("the delivered picture is still there")
-		}
-		if _, _, err := l.Bytes(w.Context(), me, undelivered.Task().ID, 1); err != nil {
-			w.Errorf("the undelivered picture is gone: %v", err)
-		}
-		evicted, err := l.Get(w.Context(), me, delivered.ID)
-		if err != nil {
-			w.Fatal(err)
-		}
-		if !evicted.Settled() || !strings.Contains(evicted.Pictures[0].Reason, "--max-store-bytes") {
-			w.Errorf("the removed picture: settled %v, %+v; want it settled, with the reason", evicted.Settled(), evicted.Pictures[0])
-		}
-	})
-}
-
-// A picture that no task knows, because a process died at the wrong moment, makes
-// room before any that somebody may ask for. One that came just now is left alone.
-func TestOrphansMakeRoomFirst(t *testing.T) {
-	for _, c := range []struct {
-		age  time.Duration
-		want bool // that the delivered picture stays
-	}{{2 * time.Hour, true}, {time.Minute, false}} {
-		inWorld(t, simulator.Options{}, func(w *world) {
-			l := w.live()
-			delivered := l.generate(flash("a delivered door"))
-			used, err := l.cfg.Store.Used()
-			if err != nil {
-				w.Fatal(err)
-			}
-			l.end()
-			orphan := filepath.Join(w.dir, "pictures", strings.Repeat("0123456789abcdef", 4)+".png")
-			if err := os.WriteFile(orphan, make([]byte, 4<<20), 0o600); err != nil {
-				w.Fatal(err)
-			}
-			stored := time.Now().Add(-c.age)
-			if err := os.Chtimes(orphan, stored, stored); err != nil {
-				w.Fatal(err)
-			}
-			l = w.live(func(cfg *tasks.Config) {
-				cfg.Store, err = store.Open(filepath.Join(w.dir, "pictures"), store.Options{
-					Transport: w.sim, AllowHosts: []string{"127.0.0.1:8080"}, MinFree: -1, MaxBytes: used + 12<<20 - 1,
-				})
-				if err != nil {
-					w.Fatal(err)
-				}
-			})
-			defer l.end()
-			l.mustKeep(l.generate(flash("a new door")), 1)
-			if _, err := os.Stat(orphan); (err != nil) != c.want {
-				w.Errorf("the orphan of %v: %v, want it gone: %v", c.age, err, c.want)
-			}
-			if _, _, err := l.Bytes(w.Context(), me, delivered.ID, 1); (err == nil) != c.want {
-				w.Errorf("the delivered picture beside an orphan of %v: %v, want it kept: %v", c.age, err, c.want)
-			}
-		})
-	}
-}
-
-// A success that comes without its pictures is asked about again: they are paid for.
-func TestSuccessWithoutItsPictures(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		answers int // that lack pictures
-		change  func(output map[string]any, usage map[string]any)
-		want    int
-	}{
-		{"none at first", 2, func(output, _ map[string]any) { output["choices"], output["results"] = []any{}, []any{} }, 2},
-		{"one of two at first", 1, func(output, _ map[string]any) {
-			output["results"] = output["results"].([]any)[:1]
-		}, 2},
-		{"none and no bill at first", 2, func(output, usage map[string]any) { delete(output, "results"); clear(usage) }, 2},
-		{"none ever", 1000, func(output, _ map[string]any) { output["results"] = []any{} }, 0},
-		{"a bill beyond the order", 1000, func(_, usage map[string]any) { usage["image_count"] = 1e12 }, 2},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			inWorld(t, simulator.Options{}, func(w *world) {
-				lacking := 0
-				l := w.live(func(cfg *tasks.Config) {
-					cfg.Client.Transport = rewritten(w.sim, isOfService, func(_ *http.Request, answer map[string]any) {
-						output, _ := answer["output"].(map[string]any)
-						usage, _ := answer["usage"].(map[string]any)
-						if output["task_status"] == "SUCCEEDED" && lacking < c.answers {
-							lacking++
-							c.change(output, usage)
-						}
-					})
-				})
-				defer l.end()
-				o := flash("a door")
-				o.Request.N = 2
-				task := l.generate(o)
-				w.mustHaveCreated(1)
-				if c.want > 0 {
-					l.mustKeep(task, c.want)
-					return
-				}
-				if task.State != tasks.Succeeded || len(task.Pictures) != 2 || task.Pictures[0].Reason == "" || task.Pictures[1].Reason == "" {
-					w.Errorf("got %s with %+v, want two reasons", task.State, task.Pictures)
-				}
-				if took := time.Since(task.Created); took > 5*time.Minute {
-					w.Errorf("it took %v to say so", took)
-				}
-			})
-		})
-	}
-}
-
-// wan2.6 leaves out of its answer what it could not make; it is said all the same.
-func TestPartialSuccessIsSaid(t *testing.T) {
-	for _, model := range []string{"wan2.6-t2i", "wan2.2-t2i-flash"} {
-		inWorld(t, simulator.Options{}, func(w *world) {
-			l := w.live()
-			defer l.end()
-			task := l.generate(tasks.Order{Caller: me, Request: dashscope.ImageRequest{Model: model, Prompt: "a door [sim:partial]", N: 3, Size: smallest(model)}})
-			var kept, told int
-			for _, p := range task.Pictures {
-				switch {
-				case p.IsKept():
-					kept++
-				case p.Reason != "":
-					told++
-				}
-			}
-			if task.State != tasks.Succeeded || kept != 2 || told != 1 {
-				w.Errorf("%s: got %s, %d kept and %d reasons, want SUCCEEDED, 2 and 1", model, task.State, kept, told)
-			}
-			if b, err := l.Budget(w.Context()); err != nil || b.ImagesToday != 2 {
-				w.Errorf("%s: got %+v, %v, want 2 pictures spent", model, b, err)
-			}
-		})
-	}
 }
