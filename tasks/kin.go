@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"time"
 
 	"wan-image-mcp/dashscope"
@@ -50,24 +52,29 @@ func (s *Service) findKin(ctx context.Context, strangers map[string]bool) error 
 		if worked[upstream] || strangers[upstream] {
 			continue
 		}
-		result, err := s.ask(ctx, row.UpstreamID)
-		if err != nil {
-			return err
-		}
-		if result.Status == dashscope.StatusUnknown {
-			strangers[upstream] = true
-			continue
-		}
-		moved, err := s.cfg.Journal.Join(ctx, upstream, s.cfg.Upstream, time.Now().Add(-linkLife))
-		if err != nil {
-			return err
-		}
-		if moved == 0 { // somebody has asked for each of them by the service's id
-			strangers[upstream] = true
-			continue
-		}
+		moved, failed := s.join(ctx, row)
+		// Where nothing moved, either it is another account, or somebody has asked
+		// for each of its tasks by the service's id.
+		strangers[upstream] = failed == nil && moved == 0
+		err = errors.Join(err, failed) // the others are not to wait for it
+	}
+	return err
+}
+
+// join takes over the orders of the upstream that the row is of, if the service
+// knows the row's task, and reports how many they are.
+func (s *Service) join(ctx context.Context, row journal.Task) (moved int64, err error) {
+	result, err := s.ask(ctx, row.UpstreamID)
+	if said, ok := errors.AsType[*dashscope.Error](err); ok && (said.Status == http.StatusNotFound || said.Status == http.StatusForbidden) {
+		return 0, nil // one way to say that it is none of this account's
+	}
+	if err != nil || result.Status == dashscope.StatusUnknown {
+		return 0, err
+	}
+	moved, err = s.cfg.Journal.Join(ctx, row.Upstream, s.cfg.Upstream, time.Now().Add(-linkLife))
+	if moved > 0 {
 		s.ordered.Store(true) // there is work to take over
 		s.log.Info("took over the orders of another key of the account", "tasks", moved)
 	}
-	return nil
+	return moved, err
 }

@@ -1,6 +1,9 @@
 package tasks_test
 
 import (
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,6 +119,31 @@ func TestAnotherKeyIsAskedAboutOnce(t *testing.T) {
 		time.Sleep(30 * time.Minute)
 		if got := w.sim.Stats().Queries - before; got != 0 {
 			w.Errorf("questions about a task that is kept: got %d in half an hour, want none", got)
+		}
+	})
+}
+
+// Another account's task may be answered with a refusal: one is enough.
+func TestAnotherAccountThatIsRefusedIsAskedOnce(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		old := w.live(orderedWith("old"))
+		old.order(flash("a door [sim:slow=1800s]"))
+		time.Sleep(10 * time.Second)
+		old.end()
+		asked := 0
+		l := w.live(orderedWith("new"), func(c *tasks.Config) {
+			c.Client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+				asked++
+				return &http.Response{
+					StatusCode: http.StatusForbidden, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+					Body: io.NopCloser(strings.NewReader(`{"code":"AccessDenied","message":"Access denied.","request_id":"r1"}`)),
+				}, nil
+			})
+		})
+		defer l.end()
+		time.Sleep(30 * time.Minute)
+		if asked != 1 {
+			w.Errorf("questions about another account's task: got %d in half an hour, want 1", asked)
 		}
 	})
 }
