@@ -2,7 +2,7 @@ package tasks_test
 
 import (
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -204,21 +204,25 @@ func TestResolvedWhileTheListIsRead(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inWorld(t, simulator.Options{}, func(w *world) {
-				resolve := func() {}
-				l := w.live(w.tinyPictures, func(cfg *tasks.Config) {
+				var due atomic.Bool // then l and ticket are set
+				var l *life
+				var ticket *tasks.Ticket
+				l = w.live(w.tinyPictures, func(cfg *tasks.Config) {
 					cfg.Client.Transport = bendList(w.sim, func(p *listed) {
 						p.hide(w.created(prompt))
-						resolve()
+						if due.CompareAndSwap(true, false) {
+							l.resolved(ticket.Task().ID, w.created(prompt))
+						}
 					})
 				})
 				defer l.end()
-				ticket := l.order(wan26(prompt))
+				ticket = l.order(wan26(prompt))
 				l.until(ticket, tasks.Unknown)
 				if c.foreign != "" {
 					w.admin("foreign", c.foreign)
 				}
 				time.Sleep(c.after)
-				resolve = sync.OnceFunc(func() { l.resolved(ticket.Task().ID, w.created(prompt)) })
+				due.Store(true)
 				l.mustBe(l.wait(ticket))
 			})
 		})
