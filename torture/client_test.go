@@ -20,6 +20,13 @@ type wish struct {
 	tasks  []string             // every task that the client was told of
 }
 
+func (k *wish) name() string {
+	if k == nil {
+		return "somebody else's task"
+	}
+	return k.marker
+}
+
 // call is one request of the client's, and what it knows about it.
 type call struct {
 	server   *server
@@ -180,10 +187,14 @@ func (w *world) heard(s *server, id int, m message) {
 
 // learn takes in what was told of one task.
 func (w *world) learn(c *call, a answer) {
-	w.know(a.TaskID, c.wish)
-	k := w.owners[a.TaskID]
-	if c.wish != nil && k != c.wish {
-		w.wrong("%s: asked for %s and got task %s of %s", c.server.name, c.wish.marker, a.TaskID, k.marker)
+	k := c.wish
+	if k == nil {
+		k = w.subject(c.task)
+	}
+	w.know(a.TaskID, k)
+	if owner := w.owners[a.TaskID]; k != owner {
+		w.wrong("%s: asked for %s and got task %s of %s", c.server.name, k.name(), a.TaskID, owner.name())
+		return
 	}
 	if k != nil && a.hasPictures() {
 		if _, again := k.given[a.TaskID]; !again {

@@ -1,7 +1,10 @@
 package torture_test
 
 import (
+	"fmt"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -10,6 +13,7 @@ import (
 func (s *server) kill() {
 	s.mu.Lock()
 	s.killed = true
+	s.weigh()
 	s.mu.Unlock()
 	_ = s.cmd.Process.Kill()
 	<-s.ended
@@ -19,12 +23,29 @@ func (s *server) kill() {
 func (s *server) leave(signal os.Signal) {
 	s.mu.Lock()
 	s.leaving, s.closed = time.Now(), signal == nil
+	s.weigh()
 	s.mu.Unlock()
 	if signal == nil {
 		_ = s.in.Close()
 		return
 	}
 	_ = s.cmd.Process.Signal(signal)
+}
+
+var mostResident = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
+
+// weigh notes the most memory that it had until now, where the system tells it of
+// one that runs. What the system tells of one that has ended (ru_maxrss) begins with
+// what the test itself had when it started it. It is called with s.mu held.
+func (s *server) weigh() {
+	if !s.isAlive() {
+		return // its id may be another's by now
+	}
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if told := mostResident.FindSubmatch(status); told != nil {
+		kB, _ := strconv.ParseInt(string(told[1]), 10, 64)
+		s.memory = max(s.memory, kB<<10)
+	}
 }
 
 // mostToLeave is how long a server that was told to end may take, with a reserve

@@ -50,12 +50,18 @@ func (w *world) judgePace(what string, perSecond int) {
 // net/http asks again by itself when a connection breaks.
 const second = 800 * time.Millisecond
 
+// mostMemory is what one life may take, in bytes.
+const mostMemory = 150 << 20
+
 // judgeLives reads what the servers said on the way.
 func (w *world) judgeLives() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.all {
 		w.verdict.mostMemory = max(w.verdict.mostMemory, s.memory)
+		if s.memory > mostMemory {
+			w.wrong("%s had %d MiB of memory", s.name, s.memory>>20)
+		}
 		said := s.stderr.String()
 		w.verdict.adopted += strings.Count(said, "found a submission whose answer was lost")
 		for _, never := range []string{key, "Signature=", "panic:", "goroutine ", "DATA RACE", "internal error of"} {

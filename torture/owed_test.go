@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 	"time"
+
+	"wan-image-mcp/dashscope/simulator"
 )
 
 // reach is how long a cancel or the end of input may take to be heard of: a repeat
@@ -116,4 +119,31 @@ func (w *world) story(k *wish) string {
 		fmt.Fprintf(&b, "  %s the pictures of %s were there\n", at.Format(clock), id)
 	}
 	return b.String()
+}
+
+// TestGivenByTheServiceID: pictures that came with get_task, asked by the service's
+// id, were given like others, and the call after them buys once more.
+func TestGivenByTheServiceID(t *testing.T) {
+	t.Parallel()
+	k := &wish{marker: "m1x0000", given: map[string]time.Time{}}
+	s := &server{ended: make(chan struct{})}
+	w := &world{
+		machine: &machine{t: t}, byMarker: map[string]*wish{k.marker: k}, pending: map[*server][]*call{},
+		history: history{owners: map[string]*wish{}, ends: map[string]end{}},
+		creates: []simulator.Entry{{TaskID: "the-service-id", Prompt: k.marker + " a fox", Accepted: true}},
+	}
+	at := time.Now()
+	k.calls = []*call{{server: s, wish: k, sent: at, canceled: at.Add(-time.Minute)}}
+	asked := &call{server: s, id: 2, task: "the-service-id", sent: at}
+	w.pending[s] = []*call{asked}
+	w.heard(s, asked.id, message{Result: mustJSON(map[string]any{"structuredContent": map[string]any{
+		"task_id": "ours", "status": "SUCCEEDED", "images": []any{map[string]any{"resource_uri": "wan://task/ours/1"}},
+	}})})
+	if len(k.given) != 1 {
+		t.Fatalf("the client was given %v", k.given)
+	}
+	k.calls = append(k.calls, &call{server: s, wish: k, sent: time.Now(), answered: time.Now().Add(time.Second)})
+	if k.owed() != 2 {
+		t.Errorf("%d sets of pictures are owed", k.owed())
+	}
 }

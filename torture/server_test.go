@@ -56,7 +56,7 @@ type server struct {
 	ended     chan struct{} // closed when all it said was read and it has been waited for
 	endedAt   time.Time     // then
 	exitCode  int           // then
-	memory    int64         // then: the most it had, in bytes, 0 where the system does not tell
+	memory    int64         // the most it had, in bytes, when it was killed or told to end
 }
 
 // message is what a server sends: an answer, or a notification.
@@ -187,7 +187,6 @@ func (s *server) read(stdout io.Reader) {
 	defer s.mu.Unlock()
 	s.endedAt = time.Now()
 	s.exitCode = s.cmd.ProcessState.ExitCode()
-	s.memory = memoryOf(s.cmd.ProcessState)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		s.t.Errorf("%s: %v", s.name, err)
