@@ -30,16 +30,16 @@ const (
 
 // program is what the operating system gave to this run.
 type program struct {
-	getenv func(string) string
+	environment
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
 }
 
 // Run runs one command line and answers with its exit code. It ends when the
-// command has ended or ctx is done.
-func Run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
-	p := &program{getenv: filled(getenv), stdin: stdin, stdout: stdout, stderr: stderr}
+// command has ended or ctx is done. The environment is as os.Environ tells it.
+func Run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	p := &program{environment: newEnvironment(environ), stdin: stdin, stdout: stdout, stderr: stderr}
 	defer func() {
 		if r := recover(); r != nil {
 			// The value may hold anything, a key too: the place says enough.
@@ -119,7 +119,7 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(manual)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		return fromEnvironment(cmd.Flags(), p.getenv)
+		return errors.Join(p.checkNames(root, p.stderr), p.fill(cmd.Flags()))
 	}
 	root.AddCommand(
 		p.serveCommand("serve"), p.generateCommand(), p.modelsCommand(), p.taskCommand(),
@@ -176,7 +176,8 @@ THE KEY
 SETTINGS
   Every flag has a variable named after it: --state-dir is WAN_IMAGE_MCP_STATE_DIR,
   --simulate is WAN_IMAGE_MCP_SIMULATE. The flag wins over the variable, the
-  variable over the default. An empty variable counts as not set.
+  variable over the default. An empty variable counts as not set; a misspelt one is
+  an error.
 
 FILES
   Orders, pictures and the journal live in the state folder (--state-dir), by

@@ -239,10 +239,15 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// panics is a writer with a fault.
+type panics struct{}
+
+func (panics) Write([]byte) (int, error) { panic("sk-canary0123456789") }
+
 // TestPanic: a fault of the program ends with 1 and does not tell values.
 func TestPanic(t *testing.T) {
-	var stdout, stderr lockedBuffer
-	code := cli.Run(context.Background(), []string{"models"}, func(string) string { panic("sk-canary0123456789") }, strings.NewReader(""), &stdout, &stderr)
+	var stderr lockedBuffer
+	code := cli.Run(context.Background(), []string{"models"}, nil, strings.NewReader(""), panics{}, &stderr)
 	if code != 1 || !strings.Contains(stderr.String(), "internal error") {
 		t.Errorf("it ended with %d and says %q", code, stderr.String())
 	}

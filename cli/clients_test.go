@@ -87,21 +87,3 @@ func TestPackagedClaudeDesktop(t *testing.T) {
 	}
 	expect(packaged("Claude_one"))
 }
-
-func TestFilled(t *testing.T) {
-	t.Parallel()
-	for value, want := range map[string]string{
-		"sk-abc": "sk-abc", "": "", "$DASHSCOPE_API_KEY": "", "${DASHSCOPE_API_KEY}": "", "${user_config.api_key}": "",
-		"${env:DASHSCOPE_API_KEY}": "", "${input:dashscope-key}": "", "a$b": "a$b", "$": "$", "$HOME/key": "$HOME/key",
-	} {
-		env := filled(func(string) string { return value })
-		for _, name := range []string{"DASHSCOPE_API_KEY", "WAN_IMAGE_MCP_REGION"} {
-			if got := env(name); got != want {
-				t.Errorf("%s=%s counts as %q, want %q", name, value, got, want)
-			}
-		}
-		if got := env("PATH"); got != value {
-			t.Errorf("PATH=%s counts as %q", value, got)
-		}
-	}
-}

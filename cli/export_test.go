@@ -10,3 +10,6 @@ var EnvName = envName
 
 // Passing tells a program that go run has built.
 var Passing = passing
+
+// Getenv is what the program takes a variable for.
+func Getenv(environ []string, name string) string { return newEnvironment(environ).getenv(name) }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,44 +15,6 @@ import (
 
 	"wan-image-mcp/dashscope"
 )
-
-// envPrefix and the flag's name in capitals make the name of its variable.
-const envPrefix = "WAN_IMAGE_MCP_"
-
-func envName(flag string) string {
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// unfilled is what stands for a value in a client's configuration.
-var unfilled = regexp.MustCompile(`^\$(\{[^}]*\}|\w+)$`)
-
-// filled takes variables that hold nothing but the name of another value as not
-// set: clients that find no value hand such words on as they are.
-func filled(getenv func(string) string) func(string) string {
-	return func(name string) string {
-		value := getenv(name)
-		if unfilled.MatchString(value) && (strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, "DASHSCOPE_")) {
-			return ""
-		}
-		return value
-	}
-}
-
-// fromEnvironment fills the flags that the command line left alone.
-func fromEnvironment(flags *pflag.FlagSet, getenv func(string) string) error {
-	var failed []error
-	flags.VisitAll(func(f *pflag.Flag) {
-		name := envName(f.Name)
-		text := getenv(name)
-		if f.Changed || text == "" || f.Name == "help" || f.Name == "version" {
-			return
-		}
-		if err := flags.Set(f.Name, text); err != nil {
-			failed = append(failed, usagef("%s: %s", name, badValue(err)))
-		}
-	})
-	return errors.Join(failed...)
-}
 
 // flagError words what pflag finds wrong without repeating a secret.
 func flagError(cmd *cobra.Command, err error) error {
@@ -68,8 +29,8 @@ func flagError(cmd *cobra.Command, err error) error {
 			return withHint(usagef("there is no flag --%s: every user of this computer can read a command line", name),
 				"%s", whereKeysGo)
 		}
-		if meant := meantFlag(cmd.Flags(), name); meant != "" {
-			help = "did you mean --" + meant + "? " + help
+		if meant := meantFlags(cmd.Flags(), name); len(meant) > 0 {
+			help = "did you mean --" + strings.Join(meant, " or --") + "? " + help
 		}
 		return withHint(usagef("there is no flag --%s", name), "%s", help)
 	}
@@ -79,9 +40,9 @@ func flagError(cmd *cobra.Command, err error) error {
 	return withHint(&usageError{err: err}, "%s", help)
 }
 
-// meantFlag is the flag that a misspelt one most likely stands for: --aspect,
-// --ratio and --aspectratio are --aspect-ratio. "" means that none is like it.
-func meantFlag(flags *pflag.FlagSet, name string) string {
+// meantFlags are the flags that a misspelt one most likely stands for: --aspect,
+// --ratio and --aspectratio are --aspect-ratio. None may be like it.
+func meantFlags(flags *pflag.FlagSet, name string) []string {
 	var all, parts []string
 	flags.VisitAll(func(f *pflag.Flag) {
 		all = append(all, f.Name)
@@ -90,12 +51,12 @@ func meantFlag(flags *pflag.FlagSet, name string) string {
 		}
 	})
 	if no, ok := strings.CutPrefix(name, "no-"); ok && slices.Contains(all, no) {
-		return no + "=false"
+		return []string{no + "=false"}
 	}
 	if near := dashscope.NearestName(name, all); near != "" {
-		return near
+		return []string{near}
 	}
-	return strings.Join(parts, " or --")
+	return parts
 }
 
 // namesSecret reports whether somebody tried to hand over a secret as a flag.

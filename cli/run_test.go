@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -43,17 +44,15 @@ func newUser(t *testing.T) *user {
 	}}
 }
 
-func (u *user) getenv(name string) string {
-	if value, ok := u.env[name]; ok {
-		return value
+// environ is what the user's programs are started with.
+func (u *user) environ() []string {
+	all := map[string]string{"HOME": u.home, "USERPROFILE": u.home, "LOCALAPPDATA": u.home}
+	maps.Copy(all, u.env)
+	var environ []string
+	for name, value := range all {
+		environ = append(environ, name+"="+value)
 	}
-	switch name {
-	case "HOME", "USERPROFILE":
-		return u.home
-	case "LOCALAPPDATA":
-		return u.home
-	}
-	return ""
+	return environ
 }
 
 func (u *user) run(t *testing.T, args ...string) outcome {
@@ -65,7 +64,7 @@ func (u *user) run(t *testing.T, args ...string) outcome {
 
 func (u *user) runIn(ctx context.Context, stdin io.Reader, args ...string) outcome {
 	var stdout, stderr lockedBuffer
-	code := cli.Run(ctx, args, u.getenv, stdin, &stdout, &stderr)
+	code := cli.Run(ctx, args, u.environ(), stdin, &stdout, &stderr)
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
@@ -172,5 +171,5 @@ func (up *upstream) asked() []create {
 
 // runTo is Run with streams of the test's own.
 func runTo(ctx context.Context, u *user, stdin io.Reader, stdout, stderr io.Writer, args []string) int {
-	return cli.Run(ctx, args, u.getenv, stdin, stdout, stderr)
+	return cli.Run(ctx, args, u.environ(), stdin, stdout, stderr)
 }

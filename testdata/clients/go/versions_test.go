@@ -49,7 +49,7 @@ type client struct {
 }
 
 // TestVersions goes through all steps with every version of the protocol. When
-// WAN_IMAGE_MCP_RESULT names a file, it writes there what came of them.
+// CLIENTS_RESULT names a file, it writes there what came of them.
 func TestVersions(t *testing.T) {
 	all := cells()
 	t.Run("cells", func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestVersions(t *testing.T) {
 			})
 		}
 	})
-	if file := os.Getenv("WAN_IMAGE_MCP_RESULT"); file != "" {
+	if file := os.Getenv("CLIENTS_RESULT"); file != "" {
 		b, err := json.MarshalIndent(map[string]any{"client": "Go SDK " + sdkVersion(t), "rows": all}, "", " ")
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,53 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+
+	"wan-image-mcp/cli"
+)
+
+// TestUnfilled: clients that find no value hand the name of one on.
+func TestUnfilled(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"sk-abc": "sk-abc", "": "", "$DASHSCOPE_API_KEY": "", "${DASHSCOPE_API_KEY}": "", "${user_config.api_key}": "",
+		"${env:DASHSCOPE_API_KEY}": "", "${input:dashscope-key}": "", "a$b": "a$b", "$": "$", "$HOME/key": "$HOME/key", "a=b": "a=b",
+	} {
+		for _, name := range []string{"DASHSCOPE_API_KEY", "WAN_IMAGE_MCP_REGION"} {
+			if got := cli.Getenv([]string{"OTHER=x", name + "=" + value}, name); got != want {
+				t.Errorf("%s=%s counts as %q, want %q", name, value, got, want)
+			}
+		}
+		if got := cli.Getenv([]string{"PATH=" + value, "PATH=twice"}, "PATH"); got != value {
+			t.Errorf("PATH=%s counts as %q", value, got)
+		}
+	}
+}
+
+// TestMisspeltVariables: a setting that was meant to guard money is not passed over.
+func TestMisspeltVariables(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, says string
+		code       int
+	}{
+		{"WAN_IMAGE_MCP_BUDGET_IMAGES_PER_DAY", "", 0},
+		{"WAN_IMAGE_MCP_TOKEN", "", 0}, // no flag, but a setting
+		{"WAN_IMAGE_MCP_BUDGET_IMAGE_PER_DAY", "no setting WAN_IMAGE_MCP_BUDGET_IMAGE_PER_DAY: did you mean WAN_IMAGE_MCP_BUDGET_IMAGES_PER_DAY?", 2},
+		{"WAN_IMAGE_MCP_RESULT", "did you mean WAN_IMAGE_MCP_RESULT_IMAGES or WAN_IMAGE_MCP_RESULT_LINKS?", 2},
+		{"WAN_IMAGE_MCP_API_KEY", "as DASHSCOPE_API_KEY", 2},
+		{"WAN_IMAGE_MCP_COLOUR", "Warning: there is no setting WAN_IMAGE_MCP_COLOUR: it changes nothing", 0},
+		{"OTHER_BUDGET_IMAGE_PER_DAY", "", 0},
+	} {
+		u := newUser(t)
+		u.env[test.name] = "17"
+		got := u.run(t, "models") // which has few of the flags itself
+		if got.code != test.code || !strings.Contains(got.stderr, test.says) || test.says == "" && got.stderr != "" {
+			t.Errorf("%s: it ended with %d and says %q, want %d and %q", test.name, got.code, got.stderr, test.code, test.says)
+		}
+		if u.env[test.name] = ""; u.run(t, "models").code != 0 {
+			t.Errorf("an empty %s counts", test.name)
+		}
+	}
+}
