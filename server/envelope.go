@@ -112,10 +112,29 @@ func parseEnvelope(message []byte) (envelope, error) {
 	if m.Params != nil && json.Unmarshal(m.Params, &params) != nil {
 		return refuse("params and params._meta must be objects")
 	}
+	if name := notString(m.Params); name != "" && e.id != nil {
+		return envelope{}, &envelopeError{code: mcp.INVALID_PARAMS, id: e.id, text: "Invalid params: " + name + " must be a string"}
+	}
 	e.target = params.Target
 	// A version of another type is no version, for mcp-go too.
 	_ = json.Unmarshal(params.Meta[mcp.MetaKeyProtocolVersion], &e.version)
 	return e, nil
+}
+
+// stringParams are strings in every method that has them.
+var stringParams = []string{"name", "uri", "cursor", "level", "protocolVersion", "requestState"}
+
+// notString names a parameter that should be a string and is not: mcp-go would tell
+// of it in words about its own types.
+func notString(params json.RawMessage) string {
+	var all map[string]json.RawMessage
+	_ = json.Unmarshal(params, &all) // an object, or missing
+	for _, name := range stringParams {
+		if value := all[name]; len(value) > 0 && value[0] != '"' && string(value) != "null" {
+			return name
+		}
+	}
+	return ""
 }
 
 // isID reports whether raw, which is valid JSON, is a string or a number that
