@@ -18,3 +18,21 @@ func (f Forecast) Next(age time.Duration) time.Duration {
 
 // Backoff is how long a task waits after so many POSTs.
 func Backoff(posts int, err error) time.Duration { return backoff(posts, err) }
+
+// Process is a process as others see it.
+type Process struct{ p *process }
+
+// StartProcess is what a service does first.
+func StartProcess(dir string) (Process, error) {
+	p, err := startProcess(dir)
+	return Process{p}, err
+}
+
+// ID is what others know it by.
+func (p Process) ID() string { return p.p.id }
+
+// Alive reports whether another one lives.
+func (p Process) Alive(id string) bool { return p.p.alive(id) }
+
+// Die leaves everything as a kill does.
+func (p Process) Die() error { return p.p.lock.Close() }

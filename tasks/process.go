@@ -35,7 +35,9 @@ func startProcess(dir string) (*process, error) {
 
 func (p *process) file(id string) string { return filepath.Join(p.dir, id+".lock") }
 
-// alive reports whether the process with that id still runs.
+// alive reports whether the process with that id still runs. Whoever looks holds the
+// lock for a moment, and shares it: else two who look at a dead process at once would
+// take each other for it, and a request that died with it for one that still waits.
 func (p *process) alive(id string) bool {
 	if id == p.id {
 		return true
@@ -44,7 +46,7 @@ func (p *process) alive(id string) bool {
 		return false
 	}
 	other := flock.New(p.file(id))
-	locked, err := other.TryLock()
+	locked, err := other.TryRLock()
 	if err != nil || !locked {
 		return true
 	}
