@@ -69,3 +69,38 @@ func TestManyFailedDownloadsLeaveTheServiceAlone(t *testing.T) {
 		}
 	})
 }
+
+// A few pictures come at a time, so that they do not take each other's time and memory.
+func TestDownloadsAreFewAtATime(t *testing.T) {
+	inWorld(t, simulator.Options{Speed: 10}, func(w *world) {
+		var now, most atomic.Int64
+		l := w.live(func(c *tasks.Config) {
+			folder, err := store.Open(filepath.Join(w.dir, "other"), store.Options{
+				MinFree: -1, AllowHosts: []string{"127.0.0.1:8080"},
+				Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+					most.Store(max(most.Load(), now.Add(1)))
+					defer now.Add(-1)
+					time.Sleep(10 * time.Second) // longer than it takes until the last task has ended
+					return w.sim.RoundTrip(r)
+				}),
+			})
+			if err != nil {
+				w.Fatal(err)
+			}
+			c.Store = folder
+		})
+		defer l.end()
+		var tickets []*tasks.Ticket
+		for range 3 {
+			o := flash("a door")
+			o.Request.N = 3
+			tickets = append(tickets, l.order(o))
+		}
+		for _, ticket := range tickets {
+			l.mustKeep(l.wait(ticket), 3)
+		}
+		if most.Load() != 4 {
+			w.Errorf("downloads at once: got %d, want 4 of 9", most.Load())
+		}
+	})
+}
