@@ -159,7 +159,7 @@ func (t *attendance) wait(ctx context.Context, a tasks.Answer) (tasks.Answer, er
 	defer t.show.run()()
 	for {
 		asked := time.Now()
-		if a, err = t.mcp.call(ctx, "get_task", map[string]any{"task_id": id, "wait_seconds": int(patience.Seconds())}); err != nil {
+		if a, err = t.mcp.call(ctx, tools.GetTask, map[string]any{"task_id": id, "wait_seconds": int(patience.Seconds())}); err != nil {
 			return a, err
 		}
 		if task, err = t.work.tasks.Get(ctx, t.work.caller(), id); err != nil || task.Settled() {

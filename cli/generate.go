@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"wan-image-mcp/tasks"
+	"wan-image-mcp/tools"
 )
 
 // delivery is how a command hands over pictures.
@@ -137,6 +138,6 @@ func (p *program) generate(cmd *cobra.Command, s *settings, d delivery, argument
 	return p.attend(cmd, s, d, dir, func(ctx context.Context, c *toolClient) (tasks.Answer, error) {
 		arguments = maps.Clone(arguments)
 		arguments["wait_seconds"] = 0 // the id first, so that an interrupted wait can name it
-		return c.call(ctx, "generate_image", arguments)
+		return c.call(ctx, tools.GenerateImage, arguments)
 	})
 }

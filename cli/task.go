@@ -11,6 +11,7 @@ import (
 
 	"wan-image-mcp/dashscope"
 	"wan-image-mcp/tasks"
+	"wan-image-mcp/tools"
 )
 
 const recentTasks = 10
@@ -41,7 +42,7 @@ Without an ID: lists the newest ten tasks and what was bought today.`,
 				return err
 			}
 			return p.attend(cmd, &s, d, dir, func(ctx context.Context, c *toolClient) (tasks.Answer, error) {
-				return c.call(ctx, "get_task", map[string]any{"task_id": args[0], "wait_seconds": 0})
+				return c.call(ctx, tools.GetTask, map[string]any{"task_id": args[0], "wait_seconds": 0})
 			})
 		},
 	}

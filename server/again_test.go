@@ -2,10 +2,14 @@ package server_test
 
 import (
 	"database/sql"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"wan-image-mcp/server"
 )
 
 const flower = `{"prompt":"a flower [sim:slow=20s]","model":"wan2.2-t2i-flash","size":"512*512"}`
@@ -75,23 +79,13 @@ func TestCanceledWhileTheJournalIsBusyIsOneOrder(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	p.send(cancel("1"))
-	other, err := sql.Open("sqlite", "file:"+w.journal+"?_txlock=immediate&_pragma=busy_timeout(10000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = other.Close() })
 	for _, id := range []string{"2", "3", "4", "5"} {
-		busy, err := other.BeginTx(t.Context(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		free := w.busy()
 		p.send(call(id, "generate_image", flower))
 		time.Sleep(50 * time.Millisecond)
 		p.send(cancel(id), call("1"+id, "generate_image", flower))
 		time.Sleep(50 * time.Millisecond)
-		if err := busy.Rollback(); err != nil {
-			t.Fatal(err)
-		}
+		free()
 		time.Sleep(100 * time.Millisecond)
 		p.send(cancel("1" + id))
 	}
@@ -111,15 +105,7 @@ func TestCancelWhileTheJournalIsBusyHoldsNobodyUp(t *testing.T) {
 	for w.sim.Stats().Accepted == 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
-	other, err := sql.Open("sqlite", "file:"+w.journal+"?_txlock=immediate&_pragma=busy_timeout(10000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	busy, err := other.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	free := w.busy()
 	answered := make(chan bool, 1)
 	go func() {
 		p.send(cancelled("1"), `{"jsonrpc":"2.0","id":"ping","method":"ping"}`)
@@ -131,7 +117,63 @@ func TestCancelWhileTheJournalIsBusyHoldsNobodyUp(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("ping waits for the journal behind a cancel")
 	}
-	if err := busy.Rollback(); err != nil {
-		t.Fatal(err)
+	free()
+}
+
+// A repeated order and get_task for the same task, one behind the other: when the
+// order came nobody waited on the task, whoever of them the journal lets in first.
+func TestRepeatBeforeGetTaskIsOneOrder(t *testing.T) {
+	const rounds = 10
+	w := newWorld(t)
+	p := dial(t, w)
+	p.start()
+	s := serve(t, w, server.Config{})
+	session := s.session()
+	for name, send := range map[string]func(first, second string) (answer message){
+		"stdio": func(first, second string) message {
+			p.send(first, second)
+			return p.answer("1")
+		},
+		"HTTP": func(first, second string) message {
+			answered := make(chan message, 2)
+			go func() { answered <- s.call(session, first) }()
+			time.Sleep(20 * time.Millisecond) // so that it comes first
+			go func() { answered <- s.call(session, second) }()
+			one, two := <-answered, <-answered
+			if string(two.ID) == "1" {
+				one = two
+			}
+			return one
+		},
+	} {
+		for i := range rounds {
+			order := strings.Replace(flower, "{", fmt.Sprintf(`{"wait_seconds":0,"seed":%d,`, i), 1)
+			p.send(call("0", "generate_image", order))
+			id := p.answer("0").answer(t).TaskID
+			free := w.busy()
+			time.AfterFunc(100*time.Millisecond, free)
+			again := send(call("1", "generate_image", order), call("2", "get_task", `{"wait_seconds":0,"task_id":"`+id+`"}`)).answer(t)
+			if again.TaskID != id {
+				t.Errorf("%s: %s was ordered beside %s", name, again.TaskID, id)
+			}
+		}
+	}
+}
+
+// busy keeps everybody from writing into the journal until free is called.
+func (w *world) busy() (free func()) {
+	w.t.Helper()
+	other, err := sql.Open("sqlite", "file:"+w.journal+"?_txlock=immediate&_pragma=busy_timeout(10000)")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	tx, err := other.BeginTx(w.t.Context(), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return func() {
+		if err := errors.Join(tx.Rollback(), other.Close()); err != nil {
+			w.t.Error(err)
+		}
 	}
 }

@@ -26,6 +26,7 @@ type envelope struct {
 	id      json.RawMessage // exactly as sent; nil for a notification
 	target  json.RawMessage // params.requestId of notifications/cancelled
 	version string          // the protocol version that params._meta declares
+	tool    string          // params.name of tools/call
 }
 
 func (e envelope) isCancel() bool {
@@ -106,6 +107,7 @@ func parseEnvelope(message []byte) (envelope, error) {
 		return refuse(fmt.Sprintf("method must be a string of 1 to %d bytes", maxMethod))
 	}
 	var params struct {
+		Name   json.RawMessage            `json:"name"`
 		Target json.RawMessage            `json:"requestId"`
 		Meta   map[string]json.RawMessage `json:"_meta"`
 	}
@@ -116,6 +118,9 @@ func parseEnvelope(message []byte) (envelope, error) {
 		return envelope{}, &envelopeError{code: mcp.INVALID_PARAMS, id: e.id, text: "Invalid params: " + name + " must be a string"}
 	}
 	e.target = params.Target
+	if e.method == string(mcp.MethodToolsCall) {
+		_ = json.Unmarshal(params.Name, &e.tool) // a name of another type was refused, or is of no tool
+	}
 	// A version of another type is no version, for mcp-go too.
 	_ = json.Unmarshal(params.Meta[mcp.MetaKeyProtocolVersion], &e.version)
 	return e, nil

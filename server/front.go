@@ -25,6 +25,7 @@ type front struct {
 	mcp      *mcpserver.StreamableHTTPServer
 	sse      *sseStreams
 	pictures chan struct{} // links that are served at once
+	inOrder  inOrder
 
 	draining    atomic.Bool
 	streams     context.Context //nolint:containedctx // ends all streams

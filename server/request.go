@@ -33,6 +33,9 @@ type request struct {
 	// was taken away, or the server stops. Its cause tells which.
 	waited context.Context
 
+	ordered chan struct{}   // closed when its order is in the journal; nil for all but generate_image
+	behind  []chan struct{} // what to wait for before it begins
+
 	mu       sync.Mutex
 	canceled bool // by the client, in so many words
 	settled  bool
@@ -41,6 +44,8 @@ type request struct {
 	after    []func(written bool)
 	left     bool // the client waits no more
 	leaving  []func()
+
+	orderDone bool // ordered is closed
 
 	// takenBack is closed when the client cancels the request. nil where it has no
 	// way to do so after its connection is gone.
@@ -72,6 +77,7 @@ func tokenOf(ctx context.Context) token {
 // settle tells everyone who asked whether the answer was written whole. Only the
 // first call counts. A cancelled request was not delivered, whatever was written.
 func (r *request) settle(written bool) {
+	r.hasOrdered() // or it never will
 	r.mu.Lock()
 	if r.settled {
 		r.mu.Unlock()

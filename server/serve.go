@@ -84,6 +84,7 @@ func (f *front) post(w *response, r *http.Request, req *request) error {
 		return err
 	}
 	stay.shrink(int(r.ContentLength)) // as it was read
+	f.inOrder.arrive(e, req)
 	if r.URL.Path == "/message" {
 		return f.postSSE(w, r, req, e)
 	}

@@ -105,7 +105,7 @@ func NewMCP(d Deps) (*mcpserver.MCPServer, error) {
 	err := tools.Register(s, tools.Deps{
 		Service: d.Service, Models: d.Models, Region: d.Region,
 		DefaultModel: d.DefaultModel, DefaultWait: d.DefaultWait, MaxImages: d.MaxImages,
-		Caller: caller, AfterWrite: afterWrite, OnLeave: onLeave, Canceled: canceled,
+		Caller: caller, AfterWrite: afterWrite, OnLeave: onLeave, Ordered: ordered, Canceled: canceled,
 		Results: d.Results, PictureLink: d.PictureLink, NoKey: d.NoKey,
 	})
 	return s, err

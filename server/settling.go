@@ -14,7 +14,7 @@ const settleLimit = 20 * time.Second
 
 // settling knows the tool calls under way. A client that gives a call up and asks
 // again wants the same thing, so the second call must find what became of the
-// first: it waits until those have ended whose client has left them.
+// first: it waits until those have ended whose client has left them. And see inOrder.
 type settling struct {
 	mu      sync.Mutex
 	running map[*request]chan struct{} // closed when the call has ended
@@ -63,11 +63,12 @@ func (s *settling) begin(r *request) (end func()) {
 	}
 }
 
-// wait returns when the calls that r's owner gave up so far have ended.
+// wait returns when the calls that r's owner gave up so far have ended, and those
+// have ordered that r is behind.
 func (s *settling) wait(ctx context.Context, r *request) {
 	limit := time.NewTimer(settleLimit)
 	defer limit.Stop()
-	for _, ended := range s.of(r.token.owner) {
+	for _, ended := range append(s.of(r.token.owner), r.behind...) {
 		select {
 		case <-ended:
 		case <-limit.C:

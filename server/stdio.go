@@ -82,6 +82,8 @@ type stdioConn struct {
 	broken  chan error
 	closed  chan struct{}
 
+	inOrder inOrder
+
 	mu      sync.Mutex
 	calls   map[*call]bool
 	bytes   int  // of the messages of calls

@@ -26,6 +26,7 @@ import (
 // with a few more tools than it should have.
 type world struct {
 	*mcpserver.MCPServer
+	t       testing.TB
 	service *tasks.Service
 	client  *dashscope.Client
 	sim     *simulator.Simulator
@@ -80,7 +81,7 @@ func newWorld(t testing.TB, change ...func(*server.Deps)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{MCPServer: s, service: service, client: client, sim: sim, journal: path, probe: &probe{
+	w := &world{MCPServer: s, t: t, service: service, client: client, sim: sim, journal: path, probe: &probe{
 		delivered: make(chan bool, 2000), canceled: make(chan bool, 2000), started: make(chan struct{}, 2000),
 	}}
 	w.addTools()

@@ -40,7 +40,7 @@ func (h *handlers) generateImage() (server.ServerTool, error) {
 		models[m.ID] = m.JSONSchema()
 	}
 	return declare(h, spec{
-		name:  "generate_image",
+		name:  GenerateImage,
 		title: "Generate images",
 		description: "Draw pictures from a text with Alibaba's Wan models. Each picture is paid for. " +
 			"The answer comes within wait_seconds: the pictures, with files, links and resources, or a task_id while they are still being drawn. " +
@@ -59,6 +59,7 @@ func (h *handlers) generate(ctx context.Context, c call, p generateParams) (*mcp
 	}
 	caller := h.Caller(ctx)
 	ticket, err := h.Service.Generate(ctx, tasks.Order{Caller: caller, Request: p.request(h), IdempotencyKey: p.IdempotencyKey})
+	h.Ordered(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (h *handlers) getTask() (server.ServerTool, error) {
 	h.narrowWait(property(in, "wait_seconds"))
 	out.Required = nil // a list has no task_id of its own
 	return declare(h, spec{
-		name:  "get_task",
+		name:  GetTask,
 		title: "Get an image task",
 		description: "Get the pictures of a generate_image call, or learn where it stands, also after a restart. Costs nothing, so call it as often as needed. " +
 			"It waits up to wait_seconds for a task that is not finished.",

@@ -28,6 +28,12 @@ import (
 	"wan-image-mcp/tasks"
 )
 
+// The names of the tools that order and wait.
+const (
+	GenerateImage = "generate_image"
+	GetTask       = "get_task"
+)
+
 const (
 	defaultWait = 40 * time.Second // most clients give up at 60 s
 	maxWait     = 600 * time.Second
@@ -58,6 +64,9 @@ type Deps struct {
 	// before it was answered, and before anything is heard of that client again;
 	// nil means when ctx ends.
 	OnLeave func(ctx context.Context, fn func())
+	// Ordered is told that the request of ctx has its order in the journal, or was
+	// refused: what came in behind it may go on. nil means that nobody waits.
+	Ordered func(ctx context.Context)
 	// Canceled reports whether the client itself cancelled the request of ctx,
 	// which a lost connection is not. nil means that it never does.
 	Canceled func(context.Context) bool
@@ -114,6 +123,9 @@ func newHandlers(s *server.MCPServer, d Deps) (*handlers, error) {
 	}
 	if d.AfterWrite == nil {
 		d.AfterWrite = func(ctx context.Context, done func(bool)) { done(ctx.Err() == nil) }
+	}
+	if d.Ordered == nil {
+		d.Ordered = func(context.Context) {}
 	}
 	if d.OnLeave == nil {
 		d.OnLeave = func(ctx context.Context, fn func()) { context.AfterFunc(ctx, fn) }

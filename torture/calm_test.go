@@ -25,8 +25,7 @@ func (w *world) readLog() {
 	}
 }
 
-// calm ends all trouble and gives one server the time to bring everything to its
-// end; excess is what the service does from now on with what is beyond its limits.
+// calm ends all trouble and lets one new server settle everything; excess is what the service does from now on with what is beyond its limits.
 func (w *world) calm(excess string) {
 	for _, s := range w.running {
 		s.kill()
@@ -39,8 +38,13 @@ func (w *world) calm(excess string) {
 		}
 	}
 	w.goodLuck(excess)
-	s := w.start()
-	s.hello()
+	w.start().hello()
+	w.settle()
+}
+
+// settle gives the server that runs the time to bring everything to its end.
+func (w *world) settle() {
+	s := w.running[len(w.running)-1]
 	deadline := time.Now().Add(3 * time.Minute)
 	for open := w.journal("open = 1"); len(open) > 0; open = w.journal("open = 1") {
 		if time.Now().After(deadline) {

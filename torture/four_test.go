@@ -32,7 +32,7 @@ func TestFourProcesses(t *testing.T) {
 			}
 			w.calm(excess)
 			w.spendTheRest()
-			w.calm(excess)
+			w.settle()            // without a death: what is not sent is not bought
 			w.judgeLimits(excess) // before the judge asks the service too
 			v := w.judge()
 			w.judgeAnswers()
