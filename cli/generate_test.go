@@ -132,7 +132,7 @@ func TestGenerateRefused(t *testing.T) {
 		{[]string{"--negative-prompt", strings.Repeat("x", 501), "x"}, "--negative-prompt has 501", 2},
 		{[]string{"--n", "5", "x"}, "4", 2},
 		{[]string{"--n", "four", "x"}, "n", 2},
-		{[]string{"--n", "2", "--max-images-per-call", "1", "x"}, "1", 1},
+		{[]string{"--n", "2", "--max-images-per-call", "1", "x"}, "n is 2; this server makes at most 1 a call", 2},
 		{[]string{"--seed", "-1", "x"}, "seed", 2},
 		{[]string{"--model", "wan2.2-t2i-plus", "--models", "wan2.6-t2i", "x"}, "wan2.6-t2i", 2},
 		{[]string{"--model", "dall-e", "x"}, "wan2.6-t2i", 2},

@@ -70,7 +70,7 @@ func (s *Service) check(request dashscope.ImageRequest) error {
 		return fmt.Errorf("model %s is switched off on this server; enabled: %s", request.Model, strings.Join(s.cfg.Models, ", "))
 	}
 	if request.N > s.cfg.MaxImagesPerCall {
-		return fmt.Errorf("n %d: this server makes at most %d images a call (--max-images-per-call)", request.N, s.cfg.MaxImagesPerCall)
+		return fmt.Errorf("n is %d; this server makes at most %d a call (--max-images-per-call)", request.N, s.cfg.MaxImagesPerCall)
 	}
 	return s.cfg.Client.Ready()
 }

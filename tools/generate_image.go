@@ -94,6 +94,9 @@ func (p generateParams) check(h *handlers) problems {
 	if m, ok := dashscope.LookupModel(r.Model); ok && !enabled(h.Models, m.ID) {
 		bad = merge(bad, problems{{"model", fmt.Sprintf("model %s is not enabled on this server: use %s", m.ID, list(ids(h.Models), "or"))}})
 	}
+	if r.N > h.MaxImages {
+		bad = merge(bad, problems{{"n", fmt.Sprintf("n is %d; this server makes at most %d a call (--max-images-per-call)", r.N, h.MaxImages)}})
+	}
 	if n := utf8.RuneCountInString(p.IdempotencyKey); n > maxKey {
 		bad = append(bad, problem{"idempotency_key", fmt.Sprintf("idempotency_key has %d characters; at most %d are legal", n, maxKey)})
 	}

@@ -200,7 +200,7 @@ func TestModelOffOrElsewhere(t *testing.T) {
 func TestTooManyForTheOperator(t *testing.T) {
 	inWorld(t, func(w *world) {
 		res := w.connect("test", "").call(w.T, "generate_image", ask("n", "3"))
-		wantAll(w.T, text(res), "n 3", "at most 2", "Nothing was ordered")
+		wantAll(w.T, text(res), "n is 3", "at most 2", "Nothing was ordered")
 		w.mustHaveBought(0)
 	}, func(c *tasks.Config) { c.MaxImagesPerCall = 2 })
 }
