@@ -160,6 +160,28 @@ func TestRepeatBeforeGetTaskIsOneOrder(t *testing.T) {
 	}
 }
 
+// A call and its cancel that reach a server together, and right behind them the same
+// call again: the first may begin after the second, but it came before and is over.
+func TestCanceledBeforeItBeganIsOneOrder(t *testing.T) {
+	const rounds = 50
+	w := newWorld(t)
+	p := dial(t, w)
+	p.start()
+	slow := `{"prompt":"a flower [sim:slow=1h]","model":"wan2.2-t2i-flash","size":"512*512","wait_seconds":0}`
+	p.send(call("0", "generate_image", slow))
+	id := p.answer("0").answer(t).TaskID
+	for w.sim.Stats().Accepted == 0 { // what is sent no cancel takes back
+		time.Sleep(10 * time.Millisecond)
+	}
+	for range rounds {
+		time.AfterFunc(20*time.Millisecond, w.busy())                                                                // whom the journal lets in first then is chance
+		p.send(call("1", "generate_image", slow) + "\n" + cancelled("1") + "\n" + call("2", "generate_image", slow)) // in one piece
+		if again := p.answer("2").answer(t); again.TaskID != id {
+			t.Fatalf("%s was ordered beside %s", again.TaskID, id)
+		}
+	}
+}
+
 // busy keeps everybody from writing into the journal until free is called.
 func (w *world) busy() (free func()) {
 	w.t.Helper()

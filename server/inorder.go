@@ -2,59 +2,143 @@ package server
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"wan-image-mcp/tools"
 )
 
-// inOrder lets get_task begin when the calls of generate_image that came in before it
-// have ordered. Each call has a goroutine of its own, and one that repeats an order
-// finds the first only while nobody waits on that: a get_task that overtook it would
-// make it a new purchase.
+// orderLimit is how long a call waits at most for those before it.
+const orderLimit = 20 * time.Second
+
+// inOrder knows the tool calls under way in the order in which their messages came.
+// Each has a goroutine of its own, and what one does may depend on those before it.
+//
+// A client that gives a call up and asks again wants the same thing, so the second
+// call must find what became of the first: it begins when those have ended that
+// their client has left.
+//
+// A repeated order finds the first one only while nobody waits on that, and a
+// get_task that overtook it would make it a new purchase: get_task begins when the
+// orders before it are in the journal.
 type inOrder struct {
 	mu       sync.Mutex
-	ordering []*request
+	underWay []*request
 }
 
-// arrive takes note of a request. Transports call it as the messages come in.
-func (o *inOrder) arrive(e envelope, r *request) {
-	if e.tool != tools.GenerateImage && e.tool != tools.GetTask {
-		return
+// arrive takes a call in, until it has ended. Transports do so as the messages come,
+// when all else is known about the request.
+func (o *inOrder) arrive(r *request, tool string) {
+	if tool == "" {
+		return // no call of a tool
 	}
+	r.line, r.tool = o, tool
+	r.ordered, r.ended = make(chan struct{}), make(chan struct{})
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var still []*request
-	for _, earlier := range o.ordering {
+	o.underWay = append(o.underWay, r)
+}
+
+// waitTurn returns when the call may begin.
+func (r *request) waitTurn(ctx context.Context) {
+	if r.line == nil {
+		return
+	}
+	limit := time.NewTimer(orderLimit)
+	defer limit.Stop()
+	for _, ready := range r.line.before(r) {
 		select {
-		case <-earlier.ordered:
-			continue
-		default:
-		}
-		still = append(still, earlier)
-		if e.tool == tools.GetTask && earlier.token.owner == r.token.owner {
-			r.behind = append(r.behind, earlier.ordered)
+		case <-ready:
+		case <-limit.C:
+			return
+		case <-ctx.Done():
+			return
 		}
 	}
-	if e.tool == tools.GenerateImage {
-		r.ordered = make(chan struct{})
-		still = append(still, r)
-	}
-	o.ordering = still
 }
 
-// ordered notes that the call of ctx has ordered what it wants, or found that it
-// need not.
+// before is closed channels, sooner or later, of those calls of the same owner that
+// r has to wait for.
+func (o *inOrder) before(r *request) (ready []<-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, earlier := range o.underWay[:max(0, slices.Index(o.underWay, r))] {
+		switch {
+		case earlier.token.owner != r.token.owner:
+		case earlier.isLeft() || earlier.waited.Err() != nil:
+			ready = append(ready, earlier.ended)
+		case earlier.tool == tools.GenerateImage && r.tool == tools.GetTask:
+			ready = append(ready, earlier.ordered)
+		}
+	}
+	return ready
+}
+
+// leave forgets a call.
+func (o *inOrder) leave(r *request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if i := slices.Index(o.underWay, r); i >= 0 {
+		o.underWay = slices.Delete(o.underWay, i, i+1)
+	}
+}
+
+// ordered notes that the call of ctx has its order in the journal, or needs none.
 func ordered(ctx context.Context) {
-	if r := requestOf(ctx); r != nil {
-		r.hasOrdered()
+	if r := requestOf(ctx); r != nil && r.line != nil {
+		r.orderOnce.Do(func() { close(r.ordered) })
 	}
 }
 
-func (r *request) hasOrdered() {
+func (r *request) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ordered != nil && !r.orderDone {
-		r.orderDone = true
-		close(r.ordered)
+	r.begun = true
+}
+
+// end notes that what the call does is done, its answer apart.
+func (r *request) end() {
+	if r.line == nil {
+		return
+	}
+	r.orderOnce.Do(func() { close(r.ordered) })
+	r.endOnce.Do(func() {
+		close(r.ended)
+		r.line.leave(r)
+	})
+}
+
+// keepOrder has each call of a tool begin in its turn, and ends its context when
+// nobody waits for its answer any more.
+//
+// mcp-go lets a handler of the legacy SSE transport run on after its client has
+// left, and when the server stops, the contexts of HTTP requests must go on: an
+// answer to a request that is over is not written.
+func keepOrder(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerFunc {
+	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		r := requestOf(ctx)
+		if r == nil {
+			return next(ctx, req)
+		}
+		r.begin()
+		defer r.end()
+		r.waitTurn(ctx)
+		defer context.AfterFunc(ctx, r.leave)()
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		defer context.AfterFunc(r.waited, func() {
+			r.leave()
+			cancel(context.Cause(r.waited))
+		})()
+		result, err := next(ctx, req)
+		if isCanceled(ctx) {
+			r.cancel()
+			r.leave()
+		}
+		return result, err
 	}
 }

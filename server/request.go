@@ -33,10 +33,16 @@ type request struct {
 	// was taken away, or the server stops. Its cause tells which.
 	waited context.Context
 
-	ordered chan struct{}   // closed when its order is in the journal; nil for all but generate_image
-	behind  []chan struct{} // what to wait for before it begins
+	// Of a call of a tool, else zero:
+	line      *inOrder
+	tool      string
+	ordered   chan struct{} // closed when its order is in the journal, or it needs none
+	ended     chan struct{} // closed when what it does is done
+	orderOnce sync.Once     // closes ordered
+	endOnce   sync.Once     // closes ended
 
 	mu       sync.Mutex
+	begun    bool // a tool has the call; when it is done may come later than the settling
 	canceled bool // by the client, in so many words
 	settled  bool
 	written  bool
@@ -44,8 +50,6 @@ type request struct {
 	after    []func(written bool)
 	left     bool // the client waits no more
 	leaving  []func()
-
-	orderDone bool // ordered is closed
 
 	// takenBack is closed when the client cancels the request. nil where it has no
 	// way to do so after its connection is gone.
@@ -77,16 +81,18 @@ func tokenOf(ctx context.Context) token {
 // settle tells everyone who asked whether the answer was written whole. Only the
 // first call counts. A cancelled request was not delivered, whatever was written.
 func (r *request) settle(written bool) {
-	r.hasOrdered() // or it never will
 	r.mu.Lock()
 	if r.settled {
 		r.mu.Unlock()
 		return
 	}
 	r.settled, r.written = true, written && !r.canceled
-	after := r.after
+	after, begun := r.after, r.begun
 	r.after = nil
 	r.mu.Unlock()
+	if !begun { // and never will
+		r.end()
+	}
 	for _, done := range after {
 		done(r.written)
 	}

@@ -84,7 +84,6 @@ func (f *front) post(w *response, r *http.Request, req *request) error {
 		return err
 	}
 	stay.shrink(int(r.ContentLength)) // as it was read
-	f.inOrder.arrive(e, req)
 	if r.URL.Path == "/message" {
 		return f.postSSE(w, r, req, e)
 	}
@@ -124,6 +123,7 @@ func (f *front) postMCP(w *response, r *http.Request, req *request, e envelope) 
 	if modern && e.method == string(mcp.MethodSubscriptionsListen) {
 		return f.stream(w, r, req)
 	}
+	f.inOrder.arrive(req, e.tool)
 	f.mcp.ServeHTTP(w, r)
 	if req.isAsked() {
 		req.settle(w.whole() && r.Context().Err() == nil)

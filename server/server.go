@@ -91,7 +91,7 @@ func NewMCP(d Deps) (*mcpserver.MCPServer, error) {
 		mcpserver.WithResourceCompletionProvider(known),
 		mcpserver.WithHooks(hooks),
 		mcpserver.WithToolHandlerMiddleware(recoverTools(d.Logger)),
-		mcpserver.WithToolHandlerMiddleware((&settling{running: make(map[*request]chan struct{})}).middleware),
+		mcpserver.WithToolHandlerMiddleware(keepOrder),
 		mcpserver.WithResourceHandlerMiddleware(recoverResources(d.Logger)),
 		mcpserver.WithResourceHandlerMiddleware(pictureReads(make(chan struct{}, maxPictureReads))),
 		mcpserver.WithOutputSchemaValidation(),

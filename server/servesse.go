@@ -40,6 +40,7 @@ func (f *front) postSSE(w *response, r *http.Request, req *request, e envelope) 
 		f.sse.server.ServeHTTP(w, r)
 		return nil
 	}
+	f.inOrder.arrive(req, e.tool)
 	if !stream.expect(e.id, req) {
 		return errNoStream
 	}

@@ -30,7 +30,7 @@ func (c *stdioConn) admit(e envelope, message []byte) *call {
 		c.calls[call] = true
 		c.bytes += len(message)
 		c.running.Add(1)
-		c.inOrder.arrive(e, r)
+		c.inOrder.arrive(r, e.tool)
 	}
 	c.mu.Unlock()
 	switch {
