@@ -68,7 +68,7 @@ func (e environment) fill(flags *pflag.FlagSet) error {
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := envName(f.Name)
 		text := e.getenv(name)
-		if f.Changed || text == "" || f.Name == "help" || f.Name == "version" {
+		if f.Changed || text == "" || !isSetting(f) {
 			return
 		}
 		if err := flags.Set(f.Name, text); err != nil {
@@ -77,6 +77,16 @@ func (e environment) fill(flags *pflag.FlagSet) error {
 	})
 	return errors.Join(failed...)
 }
+
+// isSetting tells a setting from a flag that is only for the command line.
+func isSetting(f *pflag.Flag) bool { return f.Name != "help" && f.Name != "version" }
+
+// serviceLink is a variable that Kubernetes and Docker give to containers beside a
+// service called wan-image-mcp, or wan-image-mcp-http, to tell its address.
+var serviceLink = regexp.MustCompile(`^` + envPrefix + `(\w+_)?(` +
+	`SERVICE_(HOST|PORT(_\w+)?)=` +
+	`|PORT(_\d+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://` +
+	`|PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)=)`)
 
 // checkNames looks for variables of ours that are named after no flag of any
 // command. What is almost the name of one is a slip, and may have been meant to
@@ -89,7 +99,8 @@ func (e environment) checkNames(root *cobra.Command, stderr io.Writer) error {
 	var failed []error
 	for _, name := range slices.Sorted(maps.Keys(e)) {
 		flag := flagOf(name)
-		if !strings.HasPrefix(name, envPrefix) || known.Lookup(flag) != nil || e.getenv(name) == "" {
+		isKnown := known.Lookup(flag) != nil && name == envName(flag) // WAN_IMAGE_MCP_Region is another name
+		if !strings.HasPrefix(name, envPrefix) || isKnown || e.getenv(name) == "" || serviceLink.MatchString(name+"="+e[name]) {
 			continue
 		}
 		meant := meantFlags(known, flag)
@@ -97,10 +108,10 @@ func (e environment) checkNames(root *cobra.Command, stderr io.Writer) error {
 			meant[i] = envName(meant[i])
 		}
 		switch {
+		case namesSecret(flag) && len(meant) != 1: // a key must not be put where it is no secret
+			failed = append(failed, withHint(usagef("there is no setting %s", name), "%s", whereKeysGo))
 		case len(meant) > 0:
 			failed = append(failed, usagef("there is no setting %s: did you mean %s?", name, strings.Join(meant, " or ")))
-		case namesSecret(flag):
-			failed = append(failed, withHint(usagef("there is no setting %s", name), "%s", whereKeysGo))
 		default:
 			fmt.Fprintf(stderr, "Warning: there is no setting %s: it changes nothing\n", name)
 		}
@@ -108,9 +119,13 @@ func (e environment) checkNames(root *cobra.Command, stderr io.Writer) error {
 	return errors.Join(failed...)
 }
 
-// addFlags collects the flags of a command and of those below it.
+// addFlags collects the settings of a command and of those below it.
 func addFlags(to *pflag.FlagSet, cmd *cobra.Command) {
-	to.AddFlagSet(cmd.Flags())
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if isSetting(f) && to.Lookup(f.Name) == nil {
+			to.AddFlag(f)
+		}
+	})
 	for _, c := range cmd.Commands() {
 		addFlags(to, c)
 	}

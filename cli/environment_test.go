@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -36,7 +37,11 @@ func TestMisspeltVariables(t *testing.T) {
 		{"WAN_IMAGE_MCP_TOKEN", "", 0}, // no flag, but a setting
 		{"WAN_IMAGE_MCP_BUDGET_IMAGE_PER_DAY", "no setting WAN_IMAGE_MCP_BUDGET_IMAGE_PER_DAY: did you mean WAN_IMAGE_MCP_BUDGET_IMAGES_PER_DAY?", 2},
 		{"WAN_IMAGE_MCP_RESULT", "did you mean WAN_IMAGE_MCP_RESULT_IMAGES or WAN_IMAGE_MCP_RESULT_LINKS?", 2},
+		{"WAN_IMAGE_MCP_STATE-DIR", "did you mean WAN_IMAGE_MCP_STATE_DIR?", 2},
 		{"WAN_IMAGE_MCP_API_KEY", "as DASHSCOPE_API_KEY", 2},
+		{"WAN_IMAGE_MCP_KEY", "as DASHSCOPE_API_KEY", 2}, // not as an idempotency key
+		{"WAN_IMAGE_MCP_TOKEN_FIL", "did you mean WAN_IMAGE_MCP_TOKEN_FILE?", 2},
+		{"WAN_IMAGE_MCP_HELP", "Warning: there is no setting WAN_IMAGE_MCP_HELP", 0},
 		{"WAN_IMAGE_MCP_COLOUR", "Warning: there is no setting WAN_IMAGE_MCP_COLOUR: it changes nothing", 0},
 		{"OTHER_BUDGET_IMAGE_PER_DAY", "", 0},
 	} {
@@ -49,5 +54,42 @@ func TestMisspeltVariables(t *testing.T) {
 		if u.env[test.name] = ""; u.run(t, "models").code != 0 {
 			t.Errorf("an empty %s counts", test.name)
 		}
+	}
+}
+
+// TestVariablesOfOtherCase: only Windows takes a name in small letters for ours.
+func TestVariablesOfOtherCase(t *testing.T) {
+	t.Parallel()
+	want := 2
+	if runtime.GOOS == "windows" {
+		want = 0
+	}
+	u := newUser(t)
+	u.env["WAN_IMAGE_MCP_Budget_Images_Per_Day"] = "17"
+	if got := u.run(t, "models"); got.code != want {
+		t.Errorf("it ended with %d and says %q, want %d", got.code, got.stderr, want)
+	}
+}
+
+// TestServiceLinks: beside a service called wan-image-mcp every container has
+// variables that begin as ours do.
+func TestServiceLinks(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	for _, service := range []string{"WAN_IMAGE_MCP", "WAN_IMAGE_MCP_HTTP", "WAN_IMAGE_MCP_MODEL"} {
+		for name, value := range map[string]string{
+			"SERVICE_HOST": "10.0.0.11", "SERVICE_PORT": "8080", "SERVICE_PORT_TOKEN": "8080",
+			"PORT": "tcp://10.0.0.11:8080", "PORT_8080_TCP": "tcp://10.0.0.11:8080",
+			"PORT_8080_TCP_PROTO": "tcp", "PORT_8080_TCP_PORT": "8080", "PORT_8080_TCP_ADDR": "10.0.0.11",
+		} {
+			u.env[service+"_"+name] = value
+		}
+	}
+	if got := u.run(t, "models"); got.code != 0 || got.stderr != "" {
+		t.Errorf("it ended with %d and says %q", got.code, got.stderr)
+	}
+	u.env["WAN_IMAGE_MCP_PORT"] = "8080" // by a user, for --listen
+	if got := u.run(t, "models"); !strings.Contains(got.stderr, "no setting WAN_IMAGE_MCP_PORT") {
+		t.Errorf("it says %q of a port that changes nothing", got.stderr)
 	}
 }
