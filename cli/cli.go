@@ -119,6 +119,9 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(manual)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Name() == cobra.ShellCompRequestCmd {
+			return nil // a Tab key asks
+		}
 		return errors.Join(p.checkNames(root, p.stderr), p.fill(cmd.Flags()))
 	}
 	root.AddCommand(
@@ -139,6 +142,7 @@ func strict(root *cobra.Command) {
 	for _, c := range root.Commands() {
 		switch c.Name() {
 		case "help":
+			c.PersistentPreRunE = noSettings
 			c.Args = func(_ *cobra.Command, args []string) error {
 				about, rest, err := root.Find(args)
 				if err == nil && len(rest) > 0 {
@@ -147,6 +151,7 @@ func strict(root *cobra.Command) {
 				return err
 			}
 		case "completion":
+			c.PersistentPreRunE = noSettings
 			c.Args = cobra.ArbitraryArgs
 			c.RunE = func(c *cobra.Command, args []string) error {
 				if len(args) == 0 {
@@ -157,6 +162,9 @@ func strict(root *cobra.Command) {
 		}
 	}
 }
+
+// noSettings is for what tells how to use the program: no variable keeps it from that.
+func noSettings(*cobra.Command, []string) error { return nil }
 
 const rootManual = `wan-image-mcp is an MCP server that gives AI agents Alibaba's Wan text-to-image
 models: the tools generate_image, get_task and list_models. Without a command it

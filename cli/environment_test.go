@@ -93,3 +93,15 @@ func TestServiceLinks(t *testing.T) {
 		t.Errorf("it says %q of a port that changes nothing", got.stderr)
 	}
 }
+
+// TestHelpWithMisspeltVariables: what tells how to spell them must not end on them.
+func TestHelpWithMisspeltVariables(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	u.env["WAN_IMAGE_MCP_BUDGET_IMAGE_PER_DAY"] = "17"
+	for _, args := range [][]string{{"help"}, {"help", "serve"}, {"completion"}, {"__complete", "mod"}, {"models", "--help"}} {
+		if got := u.run(t, args...); got.code != 0 || got.stdout == "" || strings.Contains(got.stderr, "no setting") {
+			t.Errorf("%v: it ended with %d and says %q", args, got.code, got.stderr)
+		}
+	}
+}
