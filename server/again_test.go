@@ -155,12 +155,7 @@ func TestRepeatBeforeGetTaskIsOneOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				w := newWorld(t)
-				slow := make(chan struct{})
-				w.GetHooks().AddBeforeCallTool(func(_ context.Context, id any, _ *mcp.CallToolRequest) {
-					if fmt.Sprint(id) == "again" {
-						<-slow
-					}
-				})
+				goOn := w.holdUp("again")
 				send := connect(t, w)
 				order := `{"wait_seconds":0,"prompt":"a flower [sim:slow=10m]","model":"wan2.2-t2i-flash","size":"512*512"}`
 				id := send(call(`"first"`, "generate_image", order))(`"first"`).answer(t).TaskID
@@ -169,7 +164,7 @@ func TestRepeatBeforeGetTaskIsOneOrder(t *testing.T) {
 				synctest.Wait()
 				look := send(call(`"look"`, "get_task", `{"wait_seconds":5,"task_id":"`+id+`"}`))
 				synctest.Wait()
-				close(slow)
+				goOn()
 				if got := again(`"again"`).answer(t).TaskID; got != id {
 					t.Errorf("%s was ordered beside %s", got, id)
 				}
@@ -199,6 +194,55 @@ func TestCanceledBeforeItBeganIsOneOrder(t *testing.T) {
 			t.Fatalf("%s was ordered beside %s", again.TaskID, id)
 		}
 	}
+}
+
+// Who waits for those before him when the server stops is told so, not cut off.
+func TestStopEndsTheWaitForWhatCameBefore(t *testing.T) {
+	order, look := call(`"held"`, "generate_image", flower), call(`"look"`, "get_task", "{}")
+	for name, ask := range map[string]func(s *site) (look func() message){
+		"HTTP": func(s *site) func() message {
+			session := s.session()
+			go func() { _, _ = s.try(s.Context(), "POST", "/mcp", strings.NewReader(order), session, jsonBody) }() // is cut off
+			synctest.Wait()
+			answered := make(chan message, 1)
+			go func() {
+				defer close(answered)
+				answered <- s.call(session, look)
+			}()
+			return func() message { return <-answered }
+		},
+		"SSE": func(s *site) func() message {
+			c := openSSE(s)
+			c.post(order)
+			c.post(look)
+			return func() message { return c.answer(`"look"`) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t)
+				defer w.holdUp("held")()
+				s := serveInBubble(t, w, server.Config{})
+				answer := ask(s)
+				synctest.Wait()
+				s.stop()
+				if got := answer(); got.Result == nil {
+					t.Errorf("got %+v", got)
+				}
+			})
+		})
+	}
+}
+
+// holdUp keeps the call with this id from its tool until goOn is called.
+func (w *world) holdUp(id string) (goOn func()) {
+	held := make(chan struct{})
+	w.GetHooks().AddBeforeCallTool(func(_ context.Context, of any, _ *mcp.CallToolRequest) {
+		if fmt.Sprint(of) == id {
+			<-held
+		}
+	})
+	return func() { close(held) }
 }
 
 // busy keeps everybody from writing into the journal until free is called.

@@ -126,7 +126,6 @@ func keepOrder(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerFunc {
 		}
 		r.begin()
 		defer r.end()
-		r.waitTurn(ctx)
 		defer context.AfterFunc(ctx, r.leave)()
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
@@ -134,6 +133,7 @@ func keepOrder(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerFunc {
 			r.leave()
 			cancel(context.Cause(r.waited))
 		})()
+		r.waitTurn(ctx) // which ends too when nobody waits any more
 		result, err := next(ctx, req)
 		if isCanceled(ctx) {
 			r.cancel()
