@@ -234,6 +234,26 @@ func TestStopEndsTheWaitForWhatCameBefore(t *testing.T) {
 	}
 }
 
+// A client of the legacy transport that goes before its call begins buys nothing.
+func TestSSEGoneBeforeItBeganBuysNothing(t *testing.T) {
+	for range 10 {
+		inBubble(t, func(t *testing.T) {
+			w := newWorld(t)
+			goOn := w.holdUp("held")
+			c := openSSE(serveInBubble(t, w, server.Config{}))
+			c.post(call(`"held"`, "generate_image", flower))
+			synctest.Wait()
+			c.close()
+			synctest.Wait()
+			goOn()
+			time.Sleep(time.Minute)
+			if got := w.sim.Stats().Accepted; got != 0 {
+				t.Errorf("orders at the service: got %d, want none", got)
+			}
+		})
+	}
+}
+
 // holdUp keeps the call with this id from its tool until goOn is called.
 func (w *world) holdUp(id string) (goOn func()) {
 	held := make(chan struct{})

@@ -129,10 +129,14 @@ func keepOrder(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerFunc {
 		defer context.AfterFunc(ctx, r.leave)()
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		defer context.AfterFunc(r.waited, func() {
+		giveUp := func() {
 			r.leave()
 			cancel(context.Cause(r.waited))
-		})()
+		}
+		defer context.AfterFunc(r.waited, giveUp)()
+		if r.waited.Err() != nil {
+			giveUp() // at once: AfterFunc would race with the purchase
+		}
 		r.waitTurn(ctx) // which ends too when nobody waits any more
 		result, err := next(ctx, req)
 		if isCanceled(ctx) {
