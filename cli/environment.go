@@ -89,9 +89,8 @@ var serviceLink = regexp.MustCompile(`^` + envPrefix + `(\w+_)?(` +
 	`|PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)=)`)
 
 // checkNames looks for variables of ours that are named after no flag of any
-// command. What is almost the name of one is a slip, and may have been meant to
-// guard money: it is an error. Any other may be for another version of the program
-// or for its tests, and is told.
+// command. A slip may have been meant to guard money: it is an error. Any other may be
+// for another version of the program or for its tests, and is told.
 func (e environment) checkNames(root *cobra.Command, stderr io.Writer) error {
 	known := pflag.NewFlagSet("all", pflag.ContinueOnError)
 	known.String(flagOf(envToken), "", "a variable without a flag")
@@ -103,14 +102,14 @@ func (e environment) checkNames(root *cobra.Command, stderr io.Writer) error {
 		if !strings.HasPrefix(name, envPrefix) || isKnown || e.getenv(name) == "" || serviceLink.MatchString(name+"="+e[name]) {
 			continue
 		}
-		meant := meantFlags(known, flag)
+		meant, isSlip := meantFlags(known, flag)
 		for i := range meant {
 			meant[i] = envName(meant[i])
 		}
 		switch {
 		case namesSecret(flag) && len(meant) != 1: // a key must not be put where it is no secret
 			failed = append(failed, withHint(usagef("there is no setting %s", name), "%s", whereKeysGo))
-		case len(meant) > 0:
+		case isSlip:
 			failed = append(failed, usagef("there is no setting %s: did you mean %s?", name, strings.Join(meant, " or ")))
 		default:
 			fmt.Fprintf(stderr, "Warning: there is no setting %s: it changes nothing\n", name)

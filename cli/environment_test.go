@@ -42,6 +42,7 @@ func TestMisspeltVariables(t *testing.T) {
 		{"WAN_IMAGE_MCP_KEY", "as DASHSCOPE_API_KEY", 2}, // not as an idempotency key
 		{"WAN_IMAGE_MCP_TOKEN_FIL", "did you mean WAN_IMAGE_MCP_TOKEN_FILE?", 2},
 		{"WAN_IMAGE_MCP_HELP", "Warning: there is no setting WAN_IMAGE_MCP_HELP", 0},
+		{"WAN_IMAGE_MCP_IMAGE", "Warning: there is no setting WAN_IMAGE_MCP_IMAGE", 0}, // of a container, perhaps
 		{"WAN_IMAGE_MCP_COLOUR", "Warning: there is no setting WAN_IMAGE_MCP_COLOUR: it changes nothing", 0},
 		{"OTHER_BUDGET_IMAGE_PER_DAY", "", 0},
 	} {

@@ -29,7 +29,7 @@ func flagError(cmd *cobra.Command, err error) error {
 			return withHint(usagef("there is no flag --%s: every user of this computer can read a command line", name),
 				"%s", whereKeysGo)
 		}
-		if meant := meantFlags(cmd.Flags(), name); len(meant) > 0 {
+		if meant, _ := meantFlags(cmd.Flags(), name); len(meant) > 0 {
 			help = "did you mean --" + strings.Join(meant, " or --") + "? " + help
 		}
 		return withHint(usagef("there is no flag --%s", name), "%s", help)
@@ -41,22 +41,24 @@ func flagError(cmd *cobra.Command, err error) error {
 }
 
 // meantFlags are the flags that a misspelt one most likely stands for: --aspect,
-// --ratio and --aspectratio are --aspect-ratio. None may be like it.
-func meantFlags(flags *pflag.FlagSet, name string) []string {
-	var all, parts []string
+// --ratio and --aspectratio are --aspect-ratio. None may be like it. It is a slip of
+// one, and no other word, when it is spelt almost like it or begins like it.
+func meantFlags(flags *pflag.FlagSet, name string) (meant []string, isSlip bool) {
+	var all []string
 	flags.VisitAll(func(f *pflag.Flag) {
 		all = append(all, f.Name)
 		if len(name) > 2 && strings.Contains("-"+f.Name+"-", "-"+name) {
-			parts = append(parts, f.Name)
+			meant = append(meant, f.Name)
+			isSlip = isSlip || strings.HasPrefix(f.Name, name)
 		}
 	})
 	if no, ok := strings.CutPrefix(name, "no-"); ok && slices.Contains(all, no) {
-		return []string{no + "=false"}
+		return []string{no + "=false"}, true
 	}
 	if near := dashscope.NearestName(name, all); near != "" {
-		return []string{near}
+		return []string{near}, true
 	}
-	return parts
+	return meant, isSlip
 }
 
 // namesSecret reports whether somebody tried to hand over a secret as a flag.

@@ -78,7 +78,11 @@ func TestDownloadsAreFewAtATime(t *testing.T) {
 			folder, err := store.Open(filepath.Join(w.dir, "other"), store.Options{
 				MinFree: -1, AllowHosts: []string{"127.0.0.1:8080"},
 				Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-					most.Store(max(most.Load(), now.Add(1)))
+					for n := now.Add(1); ; {
+						if was := most.Load(); was >= n || most.CompareAndSwap(was, n) {
+							break
+						}
+					}
 					defer now.Add(-1)
 					time.Sleep(10 * time.Second) // longer than it takes until the last task has ended
 					return w.sim.RoundTrip(r)

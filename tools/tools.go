@@ -64,8 +64,9 @@ type Deps struct {
 	// before it was answered, and before anything is heard of that client again;
 	// nil means when ctx ends.
 	OnLeave func(ctx context.Context, fn func())
-	// Ordered is told that the request of ctx has its order in the journal, or was
-	// refused: what came in behind it may go on. nil means that nobody waits.
+	// Ordered is told that the request of ctx has its order in the journal, or that
+	// nothing is ordered: what came in behind it may go on, before it has ended too.
+	// nil means that nobody waits.
 	Ordered func(ctx context.Context)
 	// Canceled reports whether the client itself cancelled the request of ctx,
 	// which a lost connection is not. nil means that it never does.
