@@ -133,6 +133,36 @@ func TestFullDisk(t *testing.T) {
 	})
 }
 
+// The end of a request that a full disk has no place for is written down later: the
+// same order again is no purchase.
+func TestFullDiskKeepsNoRequestAlive(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		w.smallDisk("12m")
+		l := w.live()
+		defer l.end()
+		first := l.order(flash("a door [sim:slow=100s]"))
+		time.Sleep(10 * time.Second)
+		free := w.fill()
+		for tries := 0; ; tries++ { // what SQLite had set aside takes a few
+			other, err := l.Attend(w.Context(), me, first.Task().ID)
+			if err != nil {
+				break
+			}
+			other.Done(false)
+			if tries == 1000 {
+				w.Fatal("a full disk refused no request")
+			}
+		}
+		first.Done(false)
+		free()
+		time.Sleep(5 * time.Second)
+		if again := l.order(flash("a door [sim:slow=100s]")); again.Task().ID != first.Task().ID {
+			w.Errorf("the same order again: got %s, want %s", again.Task().ID, first.Task().ID)
+		}
+		w.mustHaveCreated(1)
+	})
+}
+
 // A disk that has become full since the order takes the new picture in place of
 // older ones that were delivered.
 func TestFullDiskMakesRoom(t *testing.T) {

@@ -32,6 +32,7 @@ func (s *Service) keepHouse(ctx context.Context) {
 	var seen int64
 	open, starting := 1, true
 	for {
+		s.leaveLate(ctx)
 		version, err := s.cfg.Journal.Changed(ctx)
 		if err == nil && (open > 0 || version != seen || s.ordered.Swap(false)) {
 			seen = version

@@ -42,6 +42,7 @@ func (s *Service) Generate(ctx context.Context, o Order) (*Ticket, error) {
 	// What was bought already needs no room again.
 	noRoom := s.makeRoom(ctx, int64(request.N)*bytesPerPicture)
 	intent.OnlyRepeat = noRoom != nil
+	s.leaveLate(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("the call was taken back before anything was ordered: %w", err)
 	}

@@ -79,6 +79,8 @@ type Service struct {
 	working map[string]*driver  // by task
 	hungry  map[string]bool     // models whose line waits for a slot that only an end frees
 	refused map[string]refusals // by model
+	// leavings are the ends of requests that could not be written down yet.
+	leavings []leaving
 	// listDoubted is until when the task list is not used, because it was wrong.
 	listDoubted time.Time
 	fetches     chan struct{} // bounds downloads

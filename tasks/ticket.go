@@ -96,10 +96,7 @@ func (t *Ticket) Done(delivered bool) {
 		return
 	}
 	t.done = true
-	s := t.service
-	if err := s.cfg.Journal.Leave(context.Background(), t.id, s.self.id, delivered && t.Task().HasPictures(), time.Now()); err != nil {
-		s.log.Error("the end of a request could not be noted", "task", t.id, "error", err)
-	}
+	t.service.leave(leaving{t.id, delivered && t.Task().HasPictures(), time.Now()})
 }
 
 var (

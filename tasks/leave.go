@@ -1,0 +1,43 @@
+package tasks
+
+import (
+	"context"
+	"time"
+)
+
+// leaving is the end of a live request that waited on a task.
+type leaving struct {
+	task      string
+	delivered bool
+	at        time.Time
+}
+
+// leave writes the end of a request down. One that cannot be written, on a full disk
+// say, is tried again: a request that counted as live for the rest of the process
+// would make each repeat of it a new purchase.
+func (s *Service) leave(l leaving) {
+	if err := s.noteLeaving(context.Background(), l); err != nil {
+		s.log.Error("the end of a request is not noted yet", "task", l.task, "error", err)
+	}
+}
+
+// leaveLate writes down what leave could not.
+func (s *Service) leaveLate(ctx context.Context) {
+	s.mu.Lock()
+	late := s.leavings
+	s.leavings = nil
+	s.mu.Unlock()
+	for _, l := range late {
+		_ = s.noteLeaving(ctx, l) // it was told when it failed first
+	}
+}
+
+func (s *Service) noteLeaving(ctx context.Context, l leaving) error {
+	err := s.cfg.Journal.Leave(ctx, l.task, s.self.id, l.delivered, l.at)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.leavings = append(s.leavings, l)
+	}
+	return err
+}
