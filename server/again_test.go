@@ -13,6 +13,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"wan-image-mcp/server"
+	"wan-image-mcp/tasks"
 )
 
 const flower = `{"prompt":"a flower [sim:slow=20s]","model":"wan2.2-t2i-flash","size":"512*512"}`
@@ -279,6 +280,59 @@ func (w *world) busy() (free func()) {
 	return func() {
 		if err := errors.Join(tx.Rollback(), other.Close()); err != nil {
 			w.t.Error(err)
+		}
+	}
+}
+
+// A client that cancels while its pictures are on their way to it has not got them: the
+// same call right behind finds them, whoever of the two the journal lets in first.
+func TestCanceledWhileTheAnswerIsWrittenIsOneOrder(t *testing.T) {
+	const rounds = 3
+	w := newWorld(t)
+	p := dial(t, w)
+	p.start()
+	for i := range rounds {
+		order := fmt.Sprintf(`{"seed":%d,"prompt":"a flower [sim:slow=1s]","model":"wan2.2-t2i-flash","size":"512*512"}`, i)
+		p.send(call("1", "generate_image", order)) // and nobody reads
+		id := ""
+		for settled := false; !settled; time.Sleep(20 * time.Millisecond) {
+			newest, err := w.service.Recent(t.Context(), tasks.Caller{Owner: "me"}, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if settled = len(newest) > 0 && newest[0].ID != id && *newest[0].Request.Seed == int64(i) && newest[0].Settled(); settled {
+				id = newest[0].ID
+			}
+		}
+		time.Sleep(100 * time.Millisecond) // the answer begins to be written
+		free := w.busy()
+		time.AfterFunc(time.Duration(100+70*i)*time.Millisecond, free)
+		p.send(cancelled("1"), call("2", "generate_image", order))
+		if again := p.answer("2").answer(t); again.TaskID != id {
+			t.Errorf("%s was ordered beside %s", again.TaskID, id)
+		}
+	}
+}
+
+// Over HTTP+SSE mcp-go heeds a cancel later than it may serve the call behind it.
+func TestSSECanceledAndAskedAgainIsOneOrder(t *testing.T) {
+	const rounds = 8
+	w := newWorld(t)
+	c := openSSE(serve(t, w, server.Config{}))
+	for i := range rounds {
+		order := fmt.Sprintf(`{"seed":%d,"prompt":"a flower [sim:slow=1s]","model":"wan2.2-t2i-flash","size":"512*512"}`, i)
+		c.post(call("1", "generate_image", order))
+		for w.sim.Stats().Accepted == i {
+			time.Sleep(10 * time.Millisecond)
+		}
+		free := w.busy()
+		time.AfterFunc(100*time.Millisecond, free)
+		c.post(cancelled("1"))
+		c.post(call("2", "generate_image", strings.Replace(order, "{", `{"wait_seconds":0,`, 1)))
+		c.answer("2")
+		newest, err := w.service.Recent(t.Context(), tasks.Caller{Owner: "me"}, rounds+1)
+		if err != nil || len(newest) != i+1 {
+			t.Fatalf("orders: got %d (%v), want %d", len(newest), err, i+1)
 		}
 	}
 }

@@ -20,7 +20,7 @@ const orderLimit = 20 * time.Second
 //
 // A client that gives a call up and asks again wants the same thing, so the second
 // call must find what became of the first: it begins when those have ended that
-// their client has left.
+// their client has left, also while their answer was written.
 //
 // A repeated order finds the first one only while nobody waits on that, and a
 // get_task that overtook it would make it a new purchase: get_task begins when the
@@ -106,7 +106,24 @@ func (r *request) end() {
 		return
 	}
 	r.orderOnce.Do(func() { close(r.ordered) })
+	r.mu.Lock()
+	r.done = true
+	r.mu.Unlock()
+	r.noteEnd()
+}
+
+// noteEnd forgets a call that has ended: nothing is done for it any more, and those
+// who asked know what became of its answer, or that its client waits no more.
+func (r *request) noteEnd() {
+	r.mu.Lock()
+	known := r.toldEnd || r.done && r.toldLeft
+	ended := r.line != nil && known && (r.done || !r.begun) // what is settled before it has begun never will
+	r.mu.Unlock()
+	if !ended {
+		return
+	}
 	r.endOnce.Do(func() {
+		r.orderOnce.Do(func() { close(r.ordered) })
 		close(r.ended)
 		r.line.leave(r)
 	})

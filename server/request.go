@@ -37,12 +37,15 @@ type request struct {
 	line      *inOrder
 	tool      string
 	ordered   chan struct{} // closed when its order is in the journal, or it needs none
-	ended     chan struct{} // closed when what it does is done
+	ended     chan struct{} // closed when it has ended: see noteEnd
 	orderOnce sync.Once     // closes ordered
 	endOnce   sync.Once     // closes ended
 
 	mu       sync.Mutex
 	begun    bool // a tool has the call; when it is done may come later than the settling
+	done     bool // the tool is done with it
+	toldLeft bool // those who asked know that the client waits no more
+	toldEnd  bool // they know whether the answer was written
 	canceled bool // by the client, in so many words
 	settled  bool
 	written  bool
@@ -50,6 +53,7 @@ type request struct {
 	after    []func(written bool)
 	left     bool // the client waits no more
 	leaving  []func()
+	telling  sync.Mutex // held while they hear of it
 
 	// takenBack is closed when the client cancels the request. nil where it has no
 	// way to do so after its connection is gone.
@@ -87,15 +91,17 @@ func (r *request) settle(written bool) {
 		return
 	}
 	r.settled, r.written = true, written && !r.canceled
-	after, begun := r.after, r.begun
+	r.left = r.left || !r.written // what was not given to it is to be found again
+	after := r.after
 	r.after = nil
 	r.mu.Unlock()
-	if !begun { // and never will
-		r.end()
-	}
 	for _, done := range after {
 		done(r.written)
 	}
+	r.mu.Lock()
+	r.toldEnd = true
+	r.mu.Unlock()
+	r.noteEnd()
 }
 
 // cancel notes that the client takes the request back, in so many words. Tell
@@ -118,6 +124,8 @@ func (r *request) isLeft() bool {
 // leave tells everyone who asked that the client waits no more. It returns when
 // they know.
 func (r *request) leave() {
+	r.telling.Lock()
+	defer r.telling.Unlock()
 	r.mu.Lock()
 	r.left = true
 	leaving := r.leaving
@@ -126,6 +134,10 @@ func (r *request) leave() {
 	for _, fn := range leaving {
 		fn()
 	}
+	r.mu.Lock()
+	r.toldLeft = true
+	r.mu.Unlock()
+	r.noteEnd()
 }
 
 // onLeave calls fn once if the client of ctx's request cancels it or goes before

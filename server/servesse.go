@@ -36,6 +36,9 @@ func (f *front) postSSE(w *response, r *http.Request, req *request, e envelope) 
 		return errNoStream
 	}
 	req.stream, req.waited = stream, stream.waited
+	if e.isCancel() {
+		stream.cancel(e.target)
+	}
 	if e.id == nil || e.method == "" {
 		f.sse.server.ServeHTTP(w, r)
 		return nil

@@ -161,6 +161,18 @@ func (s *sseStream) answered(key string) *request {
 	return requests[0]
 }
 
+// cancel is for the client's word that it takes a request back. mcp-go heeds it too,
+// but later than it may serve what comes behind it.
+func (s *sseStream) cancel(id json.RawMessage) {
+	s.mu.Lock()
+	requests := slices.Clone(s.pending[answerKey(id)])
+	s.mu.Unlock()
+	for _, r := range requests {
+		r.cancel()
+		r.leave()
+	}
+}
+
 // drop takes out a request that gets no answer after all.
 func (s *sseStream) drop(r *request) {
 	s.mu.Lock()
