@@ -75,14 +75,15 @@ func (c *toolClient) call(ctx context.Context, tool string, arguments map[string
 
 // attendance is one command that waits for one task.
 type attendance struct {
-	p    *program
-	cmd  *cobra.Command
-	s    *settings
-	d    delivery
-	dir  string // where pictures go, "" for nowhere
-	work *work
-	mcp  *toolClient
-	show *progress
+	p      *program
+	cmd    *cobra.Command
+	s      *settings
+	d      delivery
+	dir    string // where pictures go, "" for nowhere
+	orders bool   // it does not ask for what was ordered before
+	work   *work
+	mcp    *toolClient
+	show   *progress
 }
 
 // attend opens everything, asks first for a task, waits for it and delivers it.
@@ -92,6 +93,7 @@ func (p *program) attend(cmd *cobra.Command, s *settings, d delivery, dir string
 	if err := s.resolve(p.getenv); err != nil {
 		return err
 	}
+	s.waits = true
 	screen := &screen{w: p.stderr}
 	bar := isTerminal(p.stderr) && p.getenv("TERM") != "dumb"
 	w, err := p.open(cmd.Context(), s, s.log.logger(screen, p.colour()), "", nil)
@@ -113,7 +115,7 @@ func (p *program) attend(cmd *cobra.Command, s *settings, d delivery, dir string
 	}
 	defer c.mcp.Close()
 	t := &attendance{
-		p: p, cmd: cmd, s: s, d: d, dir: dir, work: w, mcp: c,
+		p: p, cmd: cmd, s: s, d: d, dir: dir, orders: cmd.Name() == "generate", work: w, mcp: c,
 		show: &progress{screen: screen, bar: bar, quiet: d.quiet, started: time.Now()},
 	}
 	return t.run(cmd.Context(), first)
@@ -220,25 +222,29 @@ func ignoreTool(err error) error {
 	return err
 }
 
-// farewell tells somebody who pressed Ctrl-C what becomes of the order. What was
-// not sent yet is taken back: nobody would wait for it.
+// farewell tells somebody who pressed Ctrl-C what becomes of the order. What he ordered
+// and was not sent yet is taken back, unless somebody else waits for it.
 func (t *attendance) farewell(id string) error {
 	if id == "" {
 		return errors.New("interrupted; wan-image-mcp task lists what was ordered")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	task, err := t.work.tasks.Get(ctx, t.work.caller(), id)
-	if err == nil && task.State == tasks.Queued {
-		if task, err = t.work.tasks.Cancel(ctx, t.work.caller(), id); err == nil && task.State.Terminal() {
+	if t.orders {
+		// Without an answer the order goes on.
+		if _, taken, _ := t.work.tasks.Withdraw(ctx, t.work.caller(), id); taken {
 			return errors.New("interrupted before the order was sent: nothing was bought")
 		}
+	}
+	but := "the order was sent"
+	if task, err := t.work.tasks.Get(ctx, t.work.caller(), id); err == nil && task.State == tasks.Queued {
+		but = "the order is still in line"
 	}
 	paid := "it goes on and is paid for"
 	if t.s.simulate {
 		paid = "it goes on in the simulator"
 	}
-	return withHint(fmt.Errorf("interrupted, but the order was sent: %s", paid), "get its pictures with: %s", t.again(id))
+	return withHint(fmt.Errorf("interrupted, but %s: %s", but, paid), "get its pictures with: %s", t.again(id))
 }
 
 // again is the command that brings the pictures of a task, at the same service.

@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -300,15 +302,8 @@ func TestInterrupt(t *testing.T) {
 	if n := len(up.asked()); n != 1 {
 		t.Errorf("the service saw %d orders, want 1", n)
 	}
-	var listed struct {
-		Tasks []struct {
-			TaskID string `json:"task_id"`
-			Prompt string
-		}
-	}
-	if err := json.Unmarshal([]byte(u.mustRun(t, "task", "--json").stdout), &listed); err != nil || len(listed.Tasks) != 1 ||
-		listed.Tasks[0].TaskID != id || listed.Tasks[0].Prompt != "x [sim:slow=3s]" {
-		t.Errorf("task --json lists %+v (%v)", listed, err)
+	if got, want := u.newest(t), []listed{{id, tasks.Succeeded, "x [sim:slow=3s]"}}; !slices.Equal(got, want) {
+		t.Errorf("task --json lists %+v, want %+v", got, want)
 	}
 	if list := u.mustRun(t, "task").stdout; !strings.Contains(list, id) || !strings.Contains(list, "SUCCEEDED") {
 		t.Errorf("task lists:\n%s", list)
@@ -319,6 +314,90 @@ func TestInterrupt(t *testing.T) {
 	if got := u.run(t, "task", "aaaaaaaaaaaaaaaaaaaaaaaaaa"); got.code != 1 || !strings.Contains(got.stderr, "no such task") || !strings.Contains(got.stderr, "wan-image-mcp task lists") {
 		t.Errorf("a strange task ended with %d: %s", got.code, got.stderr)
 	}
+}
+
+// TestCommandsAtOnce: four commands at once with one prompt are four pictures.
+func TestCommandsAtOnce(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	up := newUpstream(t, u, simulatorOptions)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() { u.run(t, "generate", "--out", "none", "--quiet", "a boat [sim:slow=2s]") })
+	}
+	wg.Wait()
+	if n := len(up.asked()); n != 4 {
+		t.Errorf("the service saw %d orders, want 4", n)
+	}
+}
+
+// TestInterruptInLine: who orders takes back what was not sent, unless somebody else
+// waits for it; who only waits takes nothing back.
+func TestInterruptInLine(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		waits, interrupted string // commands
+		want               tasks.State
+	}{
+		"alone":               {interrupted: "generate", want: tasks.Canceled},
+		"somebody else waits": {waits: "task", interrupted: "generate", want: tasks.Queued},
+		"who only waits":      {waits: "task", interrupted: "task", want: tasks.Queued},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := newUser(t)
+			newUpstream(t, u, simulatorOptions)
+			start := func(args ...string) (interrupt func() outcome) {
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan outcome, 1)
+				go func() { ended <- u.runIn(ctx, strings.NewReader(""), append(args, "--out", "none")...) }()
+				return sync.OnceValue(func() outcome { cancel(); return <-ended })
+			}
+			defer start("generate", "first [sim:delay=60s]")() // the others wait for its answer
+			u.until(t, "first [sim:delay=60s]", tasks.Submitting)
+			running := map[string]func() outcome{"generate": start("generate", "last")}
+			id := u.until(t, "last", tasks.Queued)
+			if c.waits != "" {
+				running[c.waits] = start(c.waits, id)
+				time.Sleep(time.Second)
+			}
+			got := running[c.interrupted]()
+			if a := u.newest(t)[0]; a.Status != c.want {
+				t.Errorf("the order is %s, want %s; the command said: %s", a.Status, c.want, got.stderr)
+			}
+			for _, interrupt := range running {
+				interrupt()
+			}
+		})
+	}
+}
+
+// listed is a line of task --json.
+type listed struct {
+	TaskID string `json:"task_id"`
+	Status tasks.State
+	Prompt string
+}
+
+func (u *user) newest(t *testing.T) []listed {
+	t.Helper()
+	var all struct{ Tasks []listed }
+	if err := json.Unmarshal([]byte(u.mustRun(t, "task", "--json").stdout), &all); err != nil {
+		t.Fatal(err)
+	}
+	return all.Tasks
+}
+
+// until waits for the newest order to be this one in this state, and returns its id.
+func (u *user) until(t *testing.T, prompt string, state tasks.State) string {
+	t.Helper()
+	for start := time.Now(); time.Since(start) < patience; time.Sleep(20 * time.Millisecond) {
+		if all := u.newest(t); len(all) > 0 && all[0].Prompt == prompt && all[0].Status == state {
+			return all[0].TaskID
+		}
+	}
+	t.Fatalf("%q is not %s", prompt, state)
+	return ""
 }
 
 // TestSimulateSpeed: life at its own speed takes longer than anybody waits here.

@@ -36,6 +36,8 @@ type settings struct {
 	grace        time.Duration
 	perCall      int64
 	perDay       int64
+
+	waits bool // not a flag: the command waits for what it orders
 }
 
 // whichFlags say which service is meant.

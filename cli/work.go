@@ -71,7 +71,7 @@ func (p *program) open(ctx context.Context, s *settings, log *slog.Logger, outpu
 	w.closer = append(w.closer, w.store.Close)
 	w.tasks, err = tasks.New(tasks.Config{
 		Client: up.client, Journal: j, Store: w.store, Upstream: up.name, Address: up.address,
-		Simulated: s.simulate, Speed: s.pace(), Sync: s.sync, OutputDir: outputDir, Models: s.models,
+		Simulated: s.simulate, Speed: s.pace(), Sync: s.sync, Command: s.waits, OutputDir: outputDir, Models: s.models,
 		MaxImagesPerCall: int(s.perCall), BudgetImagesPerDay: int(s.perDay), UnknownGrace: s.grace, Logger: log,
 	})
 	if err != nil {

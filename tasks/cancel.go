@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"wan-image-mcp/tasks/journal"
@@ -49,22 +50,42 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id string) (Task, error)
 // waits for its turn, and no other live request waits on it. It reports whether it
 // did; the task goes on otherwise.
 func (t *Ticket) Cancel(ctx context.Context) (Task, bool, error) {
-	s := t.service
 	t.ending.Lock()
 	own := 1
 	if t.done {
 		own = 0
 	}
-	row, ok, err := s.cfg.Journal.Withdraw(ctx, t.id, s.self.id, own, s.self.alive, func(row *journal.Task) {
-		end(row, Canceled, time.Now(), canceledInTime)
-	})
+	ok, err := t.service.withdraw(ctx, t.id, own)
 	t.ending.Unlock()
 	if err != nil || !ok {
 		return t.Task(), false, err
 	}
-	s.changed(row)
 	_, err = t.look(ctx)
 	return t.Task(), true, err
+}
+
+// Withdraw does the same for all requests of this process together.
+func (s *Service) Withdraw(ctx context.Context, c Caller, id string) (Task, bool, error) {
+	row, err := s.find(ctx, c, id)
+	if err != nil {
+		return Task{}, false, err
+	}
+	ok, err := s.withdraw(ctx, row.ID, math.MaxInt)
+	if err != nil {
+		return s.task(row), false, err
+	}
+	task, err := s.snapshot(ctx, row.ID)
+	return task, ok, err
+}
+
+func (s *Service) withdraw(ctx context.Context, id string, own int) (ok bool, err error) {
+	row, ok, err := s.cfg.Journal.Withdraw(ctx, id, s.self.id, own, s.self.alive, func(row *journal.Task) {
+		end(row, Canceled, time.Now(), canceledInTime)
+	})
+	if err == nil && ok {
+		s.changed(row)
+	}
+	return ok, err
 }
 
 const canceledInTime = "It was canceled before it was sent; nothing was bought."

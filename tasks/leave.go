@@ -41,3 +41,17 @@ func (s *Service) noteLeaving(ctx context.Context, l leaving) error {
 	}
 	return err
 }
+
+// leaveAll ends the requests of a command: its user has gone, and what is still under
+// way may take some seconds.
+func (s *Service) leaveAll() {
+	if !s.cfg.Command {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastPosts)
+	defer cancel()
+	err := s.cfg.Journal.Sweep(ctx, func(process string) bool { return process != s.self.id && s.self.alive(process) })
+	if err != nil {
+		s.log.Warn("requests could not be forgotten", "error", err) // they count no more once the process has ended
+	}
+}

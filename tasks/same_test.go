@@ -157,6 +157,29 @@ func TestDeadProcessWaitsOnNothing(t *testing.T) {
 	})
 }
 
+// A command asks more than once for what its user waits for all the time.
+func TestCommandWaitsUntilItEnds(t *testing.T) {
+	inWorld(t, simulator.Options{}, func(w *world) {
+		command := func(c *tasks.Config) { c.Command = true }
+		one := w.live(command)
+		first := one.order(flash("a door [sim:slow=100s]"))
+		first.Done(false) // and get_task comes next
+		other := w.live(command)
+		second := other.order(flash("a door [sim:slow=100s]"))
+		if second.Task().ID == first.Task().ID {
+			w.Error("two commands at once: the second found the first one's order, want one of its own")
+		}
+		time.Sleep(10 * time.Second)
+		one.end() // interrupted
+		third := other.order(flash("a door [sim:slow=100s]"))
+		if third.Task().ID != first.Task().ID {
+			w.Errorf("after the end of a command: got %s, want its order %s", third.Task().ID, first.Task().ID)
+		}
+		other.end()
+		w.mustHaveCreated(2)
+	})
+}
+
 func TestOwnersAreStrangers(t *testing.T) {
 	inWorld(t, simulator.Options{}, func(w *world) {
 		l := w.live()

@@ -31,8 +31,11 @@ type Config struct {
 	Upstream  string // base URL and account; tasks of another upstream are not touched
 	Address   string // what the upstreams of all accounts of this service begin with; "" means that there are no others
 	Simulated bool
-	Speed     float64  // how much faster than life the simulator works; 0 means 1
-	Sync      bool     // use the synchronous endpoint where a model has one
+	Speed     float64 // how much faster than life the simulator works; 0 means 1
+	Sync      bool    // use the synchronous endpoint where a model has one
+	// Command says that the process is one command, whose user waits for what it asks
+	// for until Run winds up, also between two of its requests.
+	Command   bool
 	OutputDir string   // readable copies go here; "" means none
 	Models    []string // enabled models; nil means all
 
@@ -129,6 +132,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	close(s.stopped)
+	s.leaveAll()
 	wg.Wait()
 	late := time.AfterFunc(lastPosts, s.endPosts)
 	s.posts.Wait()

@@ -7,7 +7,7 @@ import (
 
 // Withdraw changes a queued task on behalf of a request of the process that gives
 // it up. It reports false, and changes nothing, when the task has left the queue
-// or live requests beyond the process's own (0 or 1) wait on it.
+// or live requests beyond own of the process's wait on it.
 func (j *Journal) Withdraw(ctx context.Context, id, process string, own int, alive func(string) bool, fn func(*Task)) (t Task, ok bool, err error) {
 	err = j.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if t, err = one(ctx, tx, "id = ?", id); err != nil || t.State != queued {
