@@ -267,6 +267,25 @@ func TestNotSentAtAll(t *testing.T) {
 	}
 }
 
+// A process that was stopped while it connected must not order when it goes on: others
+// have given the order up by then.
+func TestNothingLeavesAfterItsTime(t *testing.T) {
+	for stopped, want := range map[time.Duration]bool{29 * time.Second: true, 31 * time.Second: false} {
+		synctest.Test(t, func(t *testing.T) {
+			sent := false
+			c := client(transport(func(r *http.Request) (*http.Response, error) {
+				time.Sleep(stopped)
+				_, err := io.ReadAll(r.Body)
+				sent = err == nil
+				return response(200, accepted), err
+			}))
+			if _, err := c.Create(t.Context(), flowerShop()); sent != want || (err == nil) != want {
+				t.Errorf("stopped for %v: sent %v (%v), want %v", stopped, sent, err, want)
+			}
+		})
+	}
+}
+
 func TestSyncIsNotEverywhere(t *testing.T) {
 	c := client(always(200, readFile(t, "answers", "sync.json")))
 	request := flowerShop()

@@ -101,7 +101,7 @@ func (c *Client) exchange(ctx context.Context, out call, base, key string) reply
 func newRequest(ctx context.Context, out call, base, key string) (*http.Request, error) {
 	var body io.Reader
 	if out.body != nil {
-		body = bytes.NewReader(out.body)
+		body = timely{ctx, bytes.NewReader(out.body)}
 	}
 	target := base + out.path
 	if out.query != "" {
@@ -116,12 +116,28 @@ func newRequest(ctx context.Context, out call, base, key string) (*http.Request,
 	req.Header.Set("Authorization", "Bearer "+key)
 	req.Header.Set("User-Agent", "wan-image-mcp")
 	if out.body != nil {
+		req.ContentLength = int64(len(out.body))
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if out.async {
 		req.Header.Set("X-DashScope-Async", "enable")
 	}
 	return req, nil
+}
+
+// timely is a body that does not leave after its time. A process that was stopped while
+// it connected goes on where it was, before it notices that time is over; by then
+// others may have found that the order never arrived.
+type timely struct {
+	ctx  context.Context //nolint:containedctx // of the request that has this body
+	body io.Reader
+}
+
+func (t timely) Read(p []byte) (int, error) {
+	if until, ok := t.ctx.Deadline(); ok && time.Now().After(until) {
+		return 0, context.DeadlineExceeded
+	}
+	return t.body.Read(p)
 }
 
 // transportError says why there is no answer, without the URL.
