@@ -119,3 +119,24 @@ func TestCancelOfASharedTask(t *testing.T) {
 		})
 	}
 }
+
+// A call that panicked waits on nothing any more.
+func TestPanicEndsTheWaiting(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.deps.AfterWrite = func(context.Context, func(bool)) { panic("a fault") }
+		faulty := newServer(w.T, w.deps).GetTool("generate_image").Handler
+		func() {
+			defer func() { _ = recover() }()
+			var req mcp.CallToolRequest
+			req.Params.Name, req.Params.Arguments = "generate_image", json.RawMessage(`{`+small+`"prompt": "A fox"}`)
+			_, _ = faulty(w.Context(), req)
+			w.Error("want a panic")
+		}()
+		w.deps.AfterWrite = nil
+		a := structured[tasks.Answer](w.T, w.connect("test", "").call(w.T, "generate_image", `{`+small+`"prompt": "A fox"}`))
+		if !a.Deduplicated {
+			w.Errorf("the same call bought %s", a.TaskID)
+		}
+		w.mustHaveBought(1)
+	})
+}

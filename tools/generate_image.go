@@ -63,6 +63,7 @@ func (h *handlers) generate(ctx context.Context, c call, p generateParams) (*mcp
 	if err != nil {
 		return nil, err
 	}
+	defer endOnPanic(ticket)
 	h.OnLeave(ctx, func() { ticket.Done(false) })
 	t, err := h.wait(ctx, c, ticket, p.WaitSeconds)
 	if err != nil && h.Canceled(ctx) {

@@ -60,6 +60,7 @@ func (h *handlers) get(ctx context.Context, c call, p getParams) (*mcp.CallToolR
 		if err != nil {
 			return nil, err
 		}
+		defer endOnPanic(ticket)
 		h.OnLeave(ctx, func() { ticket.Done(false) })
 		t, _ := h.wait(ctx, c, ticket, p.WaitSeconds)
 		return h.answer(ctx, c, caller, ticket, t), nil

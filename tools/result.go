@@ -146,14 +146,15 @@ func (h *handlers) answer(ctx context.Context, c call, caller tasks.Caller, tick
 		ticket.Done(false)
 		return h.result(ctx, c, caller, t)
 	}
-	shaped := false
-	defer func() {
-		if !shaped { // a panic delivers nothing
-			ticket.Done(false)
-		}
-	}()
 	res := h.result(ctx, c, caller, t)
-	shaped = true
 	h.AfterWrite(ctx, ticket.Done)
 	return res
+}
+
+// endOnPanic is deferred by who holds a ticket: a panic delivers nothing.
+func endOnPanic(ticket *tasks.Ticket) {
+	if reason := recover(); reason != nil {
+		ticket.Done(false)
+		panic(reason)
+	}
 }
