@@ -137,7 +137,14 @@ func (t *attendance) run(ctx context.Context, first func(context.Context, *toolC
 	if err := t.save(ctx, &a); err != nil {
 		return withHint(err, "the pictures are kept: %s", t.again(id))
 	}
-	return t.print(a)
+	if err := t.print(a); err != nil {
+		return err
+	}
+	// Not before: who was not given the pictures finds them with the same command.
+	if err := t.work.tasks.Delivered(context.WithoutCancel(ctx), t.work.caller(), id); err != nil {
+		t.work.log.Warn("the delivery could not be noted", "task", id, "error", err)
+	}
+	return nil
 }
 
 // patience is how long one call of get_task waits. There is no limit on the

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -328,6 +329,35 @@ func TestCommandsAtOnce(t *testing.T) {
 	wg.Wait()
 	if n := len(up.asked()); n != 4 {
 		t.Errorf("the service saw %d orders, want 4", n)
+	}
+}
+
+// TestNotDeliveredIsNotBoughtAgain: pictures that could not be saved are there for the
+// same command.
+func TestNotDeliveredIsNotBoughtAgain(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	up := newUpstream(t, u, simulatorOptions)
+	out := filepath.Join(u.home, "out")
+	generate := []string{"generate", "--quiet", "--out", out, "a boat [sim:slow=2s]"}
+	ended := make(chan outcome, 1)
+	go func() { ended <- u.runIn(t.Context(), strings.NewReader(""), generate...) }()
+	for start := time.Now(); len(up.asked()) == 0 && time.Since(start) < patience; time.Sleep(10 * time.Millisecond) {
+	}
+	if err := errors.Join(os.RemoveAll(out), os.WriteFile(out, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-ended; got.code != 1 || !strings.Contains(got.stderr, "the pictures are kept") {
+		t.Fatalf("without a folder it ended with %d: %s", got.code, got.stderr)
+	}
+	if err := os.Remove(out); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 { // what was saved once is another wish the next time
+		u.mustRun(t, generate...)
+		if n := len(up.asked()); n != i+1 {
+			t.Errorf("the service saw %d orders, want %d", n, i+1)
+		}
 	}
 }
 

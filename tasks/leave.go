@@ -42,6 +42,15 @@ func (s *Service) noteLeaving(ctx context.Context, l leaving) error {
 	return err
 }
 
+// Delivered notes that a command has handed the pictures of a task to its user.
+func (s *Service) Delivered(ctx context.Context, c Caller, id string) error {
+	row, err := s.find(ctx, c, id)
+	if err != nil || !s.task(row).HasPictures() {
+		return err
+	}
+	return s.cfg.Journal.Leave(ctx, row.ID, s.self.id, true, time.Now())
+}
+
 // leaveAll ends the requests of a command: its user has gone, and what is still under
 // way may take some seconds.
 func (s *Service) leaveAll() {

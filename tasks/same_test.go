@@ -175,7 +175,20 @@ func TestCommandWaitsUntilItEnds(t *testing.T) {
 		if third.Task().ID != first.Task().ID {
 			w.Errorf("after the end of a command: got %s, want its order %s", third.Task().ID, first.Task().ID)
 		}
+		other.mustKeep(other.wait(third), 1)
+		third.Done(true) // and yet it may not reach the user
 		other.end()
+		last := w.live(command)
+		defer last.end()
+		if again := last.order(flash("a door [sim:slow=100s]")); again.Task().ID != first.Task().ID {
+			w.Errorf("before the delivery: got %s, want %s", again.Task().ID, first.Task().ID)
+		}
+		if err := last.Delivered(w.Context(), me, first.Task().ID); err != nil {
+			w.Error(err)
+		}
+		if again := last.order(flash("a door [sim:slow=100s]")); again.Task().ID != second.Task().ID {
+			w.Errorf("after the delivery: got %s, want %s", again.Task().ID, second.Task().ID)
+		}
 		w.mustHaveCreated(2)
 	})
 }

@@ -34,7 +34,8 @@ type Config struct {
 	Speed     float64 // how much faster than life the simulator works; 0 means 1
 	Sync      bool    // use the synchronous endpoint where a model has one
 	// Command says that the process is one command, whose user waits for what it asks
-	// for until Run winds up, also between two of its requests.
+	// for until Run winds up, also between two of its requests. Only Delivered tells
+	// that he was given the pictures.
 	Command   bool
 	OutputDir string   // readable copies go here; "" means none
 	Models    []string // enabled models; nil means all

@@ -92,12 +92,11 @@ func (t *Ticket) look(ctx context.Context) (changed bool, err error) {
 func (t *Ticket) Done(delivered bool) {
 	t.ending.Lock()
 	defer t.ending.Unlock()
-	delivered = delivered && t.Task().HasPictures()
-	if t.done || (t.service.cfg.Command && !delivered) {
+	if t.done || t.service.cfg.Command {
 		return
 	}
 	t.done = true
-	t.service.leave(leaving{t.id, delivered, time.Now()})
+	t.service.leave(leaving{t.id, delivered && t.Task().HasPictures(), time.Now()})
 }
 
 var (
