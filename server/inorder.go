@@ -61,8 +61,8 @@ func (r *request) waitTurn(ctx context.Context) {
 	}
 }
 
-// before is closed channels, sooner or later, of those calls of the same owner that
-// r has to wait for.
+// before is what r has to wait for: a channel, closed sooner or later, of each call of
+// the same owner that came before it and matters to it.
 func (o *inOrder) before(r *request) (ready []<-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

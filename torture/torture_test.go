@@ -21,7 +21,8 @@
 // them, server_test.go and ending_test.go one life of the program, luck_test.go what
 // goes wrong. client_test.go is what the client does and was told, owed_test.go what it
 // may have to pay for, and judge_test.go, manners_test.go and rows_test.go the check.
-// four_test.go is the kinder test and what more it checks.
+// four_test.go is the kinder test and what more it checks. Small ones of single moments
+// are takeover_test.go, synced_test.go and order_test.go.
 package torture_test
 
 import (
