@@ -73,7 +73,9 @@ func TestSyncedBeforeSent(t *testing.T) {
 		t.Fatal("the trace has no call and, after it, its order")
 	}
 	before := strings.Join(steps[called+1:sent], " ")
-	if strings.Count(before, "written synced") < 2 || !strings.HasSuffix(before, "synced") {
+	// A third writer, such as the renewal of a lease, may be at it when the order leaves:
+	// SQLite lets it begin when the one before has synced.
+	if strings.Count(before, "written synced") < 2 {
 		t.Errorf("before the first byte of the order left, the journal was %s; want intent and slot written and synced", before)
 	}
 }
