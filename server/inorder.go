@@ -15,6 +15,10 @@ import (
 // orderLimit is how long a call waits at most for those before it.
 const orderLimit = 20 * time.Second
 
+// hearsay is how long the news takes that a connection was closed: it may come later
+// than the next request, on another one, of the client that closed it.
+const hearsay = 50 * time.Millisecond
+
 // inOrder knows the tool calls under way in the order in which their messages came.
 // Each has a goroutine of its own, and what one does may depend on those before it.
 //
@@ -48,6 +52,15 @@ func (r *request) waitTurn(ctx context.Context) {
 	if r.line == nil {
 		return
 	}
+	if r.http && r.tool == tools.GenerateImage && r.line.isOther(r) {
+		news := time.NewTimer(hearsay)
+		defer news.Stop()
+		select {
+		case <-news.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 	limit := time.NewTimer(orderLimit)
 	defer limit.Stop()
 	for _, ready := range r.line.before(r) {
@@ -59,6 +72,13 @@ func (r *request) waitTurn(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// isOther reports whether another call of the same owner is under way.
+func (o *inOrder) isOther(r *request) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.ContainsFunc(o.underWay, func(other *request) bool { return other != r && other.token.owner == r.token.owner })
 }
 
 // before is what r has to wait for: a channel, closed sooner or later, of each call of
