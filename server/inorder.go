@@ -52,7 +52,7 @@ func (r *request) waitTurn(ctx context.Context) {
 	if r.line == nil {
 		return
 	}
-	if r.http && r.tool == tools.GenerateImage && r.line.isOther(r) {
+	if r.http && r.tool == tools.GenerateImage && r.line.hasOthers(r) {
 		news := time.NewTimer(hearsay)
 		defer news.Stop()
 		select {
@@ -74,8 +74,8 @@ func (r *request) waitTurn(ctx context.Context) {
 	}
 }
 
-// isOther reports whether another call of the same owner is under way.
-func (o *inOrder) isOther(r *request) bool {
+// hasOthers reports whether another call of the same owner is under way.
+func (o *inOrder) hasOthers(r *request) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.ContainsFunc(o.underWay, func(other *request) bool { return other != r && other.token.owner == r.token.owner })
