@@ -34,6 +34,22 @@ type inOrder struct {
 	underWay []*request
 }
 
+// turn is the place of a call of a tool among the others, and how far it has come.
+type turn struct {
+	line      *inOrder
+	tool      string
+	ordered   chan struct{} // closed when its order is in the journal, or it needs none
+	ended     chan struct{} // closed when it has ended: see noteEnd
+	orderOnce sync.Once     // closes ordered
+	endOnce   sync.Once     // closes ended
+
+	// Under the request's mu:
+	begun    bool // a tool has the call; when it is done may come later than the settling
+	done     bool // the tool is done with it
+	toldLeft bool // those who asked know that the client waits no more
+	toldEnd  bool // they know whether the answer was written
+}
+
 // arrive takes a call in, until it has ended. Transports do so as the messages come,
 // when all else is known about the request.
 func (o *inOrder) arrive(r *request, tool string) {

@@ -33,19 +33,9 @@ type request struct {
 	// was taken away, or the server stops. Its cause tells which.
 	waited context.Context
 
-	// Of a call of a tool, else zero:
-	line      *inOrder
-	tool      string
-	ordered   chan struct{} // closed when its order is in the journal, or it needs none
-	ended     chan struct{} // closed when it has ended: see noteEnd
-	orderOnce sync.Once     // closes ordered
-	endOnce   sync.Once     // closes ended
+	turn // if it calls a tool, else zero
 
 	mu       sync.Mutex
-	begun    bool // a tool has the call; when it is done may come later than the settling
-	done     bool // the tool is done with it
-	toldLeft bool // those who asked know that the client waits no more
-	toldEnd  bool // they know whether the answer was written
 	canceled bool // by the client, in so many words
 	settled  bool
 	written  bool
